@@ -1,0 +1,1 @@
+"""The engine, and everything about models, pictures and jobs. Never imports Qt."""

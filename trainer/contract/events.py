@@ -1,0 +1,134 @@
+"""What the engine says while it works: one frozen class for each kind of fact, in a closed union.
+
+Events are values without behaviour. They travel as one JSON object a line; `kind` tells them apart.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Started(_Event):
+    """A job has begun. `run_folder` is empty for jobs that keep none."""
+
+    kind: Literal["started"] = "started"
+    job: str
+    name: str = ""
+    run_folder: str = ""
+
+
+class Status(_Event):
+    """What is going on now, in plain words: `loading the model`."""
+
+    kind: Literal["status"] = "status"
+    text: str
+
+
+class Progress(_Event):
+    """`done` of `total` units of `what`."""
+
+    kind: Literal["progress"] = "progress"
+    what: str
+    done: int
+    total: int
+
+
+class Step(_Event):
+    """An optimizer step was taken (training), or a sampler step (generation: no loss)."""
+
+    kind: Literal["step"] = "step"
+    step: int
+    total: int
+    loss: float | None = None
+    learning_rate: float | None = None
+    pictures_per_second: float | None = None
+    seconds_left: float | None = None
+
+
+class Preview(_Event):
+    """The picture as far as it has formed: the predicted clean picture, encoded, at most 512 px on the long side."""
+
+    kind: Literal["preview"] = "preview"
+    index: int
+    step: int
+    total: int
+    width: int
+    height: int
+    format: Literal["png", "jpeg"] = "png"
+    data: str
+    """The encoded picture in base64."""
+
+
+class Sample(_Event):
+    """A picture made during training."""
+
+    kind: Literal["sample"] = "sample"
+    step: int
+    prompt: str
+    path: str
+
+
+class Saved(_Event):
+    """A file or folder is complete on disk."""
+
+    kind: Literal["saved"] = "saved"
+    what: Literal["picture", "checkpoint", "output", "model"]
+    path: str
+
+
+class Warning(_Event):  # noqa: A001 - the field's word; always used as events.Warning
+    """Something the user should know; the work goes on."""
+
+    kind: Literal["warning"] = "warning"
+    title: str
+    fix: str = ""
+
+
+class Finished(_Event):
+    """The job is done. `paths` are what it made."""
+
+    kind: Literal["finished"] = "finished"
+    seconds: float
+    paths: tuple[str, ...] = ()
+
+
+class Failed(_Event):
+    """The job failed: what happened in plain words, what to do; the traceback (if any) is folded into `detail`."""
+
+    kind: Literal["failed"] = "failed"
+    title: str
+    fix: str
+    detail: str = ""
+    cause: Literal["user", "out_of_memory", "crash", "bug"] = "user"
+
+
+class Stopped(_Event):
+    """The job ended because the user wished it. `resume` names the run folder it can go on from, if any."""
+
+    kind: Literal["stopped"] = "stopped"
+    resume: str = ""
+
+
+Event = Annotated[
+    Started | Status | Progress | Step | Preview | Sample | Saved | Warning | Finished | Failed | Stopped,
+    Field(discriminator="kind"),
+]
+
+ENDINGS = (Finished, Failed, Stopped)
+"""Exactly one of these is the last event of every job."""
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def to_json(event: Event) -> str:
+    """One line, without the newline."""
+    return event.model_dump_json(exclude_none=True)
+
+
+def from_json(line: str | bytes) -> Event:
+    """The event of one line. Raises pydantic.ValidationError when it is none."""
+    return _ADAPTER.validate_json(line)

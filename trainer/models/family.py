@@ -1,0 +1,99 @@
+"""What a model family answers, so that the training loop and the samplers know no family by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+Prediction = Literal["epsilon", "v_prediction"]
+Conditioning = Mapping[str, Tensor]
+"""What the UNet is conditioned on, batch first: `context` [B, tokens, width], and whatever else a family needs."""
+
+
+@dataclass
+class Bundle:
+    """A loaded model: its networks, and the numbers that belong to them.
+
+    The networks stand in evaluation mode and need no gradients; a method switches on what it trains.
+    """
+
+    family: "Family"
+    source: Path
+    unet: nn.Module
+    vae: nn.Module
+    text_encoder: nn.Module
+    tokenizer: Any
+    prediction: Prediction
+    alphas_cumprod: Tensor
+    """[timesteps] float64 on the CPU: the product of (1 - beta), Ho et al. 2020, arXiv 2006.11239."""
+    latent_scale: float
+    """Latents as the UNet sees them are the VAE's times this."""
+    latent_channels: int
+    pixels_per_latent: int
+    latent_to_rgb: Tensor
+    """[latent_channels + 1, 3]: scaled latents (and a 1 for the bias) to RGB in [-1, 1], for previews."""
+    default_size: tuple[int, int]
+    """(width, height) in pixels that the model was trained at."""
+    size_step: int
+    """Sides that are multiples of this many pixels divide evenly through all levels of the UNet: 64 for SD 1.5."""
+    device: torch.device
+    dtype: torch.dtype
+    """What the networks compute in."""
+    architecture: str = ""
+    """As modelspec names it, for the metadata of files made from this model: `stable-diffusion-v1`."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    """The source file's own `__metadata__`."""
+
+
+class Family(Protocol):
+    """The verbs. Pixels are [B, 3, H, W] in [-1, 1]; latents [B, C, H/8, W/8] scaled as the UNet sees them."""
+
+    name: str
+    """`sd1`, `sd2`: as trainer.library.identify names it."""
+
+    def load(
+        self,
+        source: Path,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        ema: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Bundle:
+        """Read a single file or a diffusers folder, offline. Raises UserError naming what is missing or wrong."""
+        ...
+
+    def save(self, bundle: Bundle, path: Path, *, dtype: torch.dtype | None, metadata: Mapping[str, str]) -> None:
+        """Write the original single-file layout, atomically. `dtype` None keeps each weight's own."""
+        ...
+
+    def save_folder(self, bundle: Bundle, path: Path, *, dtype: torch.dtype | None) -> None:
+        """Write a diffusers folder, atomically."""
+        ...
+
+    def encode_text(self, bundle: Bundle, prompts: Sequence[str]) -> dict[str, Tensor]:
+        """Prompts through the text encoder, to what `predict` takes as conditioning. Gradients flow if enabled."""
+        ...
+
+    def encode_pictures(self, bundle: Bundle, pixels: Tensor) -> Tensor:
+        """Pictures through the VAE's encoder: [B, 2C, h, w], mean and log-variance of the unscaled latents."""
+        ...
+
+    def latents(self, bundle: Bundle, moments: Tensor, noise: Tensor | None) -> Tensor:
+        """Scaled latents from moments: the mean, plus the standard deviation times `noise` where given."""
+        ...
+
+    def decode(self, bundle: Bundle, latents: Tensor) -> Tensor:
+        """Scaled latents through the VAE's decoder, to pixels (not clamped)."""
+        ...
+
+    def predict(self, bundle: Bundle, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
+        """The UNet's output (noise or v, see `Bundle.prediction`) for noisy latents at integer timesteps [B]."""
+        ...
+
+    def lora_targets(self, bundle: Bundle, *, text_encoder: bool, convolutions: bool) -> dict[str, str]:
+        """Which modules a LoRA adapts: `unet.<path>` or `text_encoder.<path>` to the kohya name in files."""
+        ...

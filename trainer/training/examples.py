@@ -1,0 +1,104 @@
+"""Examples: the pictures of a job, checked, placed in buckets and counted out by their repeats."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from trainer.contract.run import Run
+from trainer.contract.train import Data, TrainJob
+from trainer.dataset.buckets import Buckets, Placement, fit, make_bucket_resolutions
+from trainer.dataset.captions import alternatives, with_prefix
+from trainer.dataset.check import Examined, check, require_usable
+from trainer.dataset.pictures import Size, load
+from trainer.models.family import Bundle
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a run trains on. `subject` holds a picture as often as it is repeated, `prior` each class picture once."""
+
+    subject: tuple[Examined, ...]
+    prior: tuple[Examined, ...]
+    buckets: Buckets
+
+    def fingerprint(self) -> dict[str, str]:
+        """Every picture's relative path with a hash of its bytes and caption, to notice changes before resuming."""
+        pictures = [("", one) for one in self.subject] + [("class/", one) for one in self.prior]
+        return {
+            f"{prefix}{one.item.relative}": hashlib.sha256(f"{one.content_hash}\n{one.caption}".encode()).hexdigest()[:16]
+            for prefix, one in pictures
+        }
+
+
+def gather(job: TrainJob, bundle: Bundle, run: Run) -> Examples:
+    """Check the job's folders, name every bad file, and go on with the rest. Raises UserError if nothing is left."""
+    buckets = buckets_for(job.data, bundle)
+    subject = _checked(Path(job.data.folder), buckets, run)
+    repeated = tuple(one for one in subject for _ in range(one.item.repeats * job.data.repeats))
+    prior: tuple[Examined, ...] = ()
+    if job.data.prior is not None:
+        prior = _checked(Path(job.data.prior.folder), buckets, run)
+        prior = tuple(one if one.caption else replace(one, caption=job.data.prior.caption) for one in prior)
+    return Examples(repeated, prior, buckets)
+
+
+def buckets_for(data: Data, bundle: Bundle) -> Buckets:
+    """The buckets of a job: those around its resolution (or the model's own), or that one size."""
+    width, height = (data.resolution.width, data.resolution.height) if data.resolution else bundle.default_size
+    step = data.bucket_step or bundle.size_step
+    area = width * height
+    if not data.buckets or data.crop == "piece":
+        return Buckets((Size(width, height),), step, area)
+    sizes = make_bucket_resolutions(Size(width, height), min(width, height) // 2, max(width, height) * 2, step)
+    return Buckets(sizes, step, area, no_upscale=not data.enlarge)
+
+
+def captions_of(one: Examined, data: Data) -> Sequence[str]:
+    """Every caption that training may show for a picture, as long as tags are not shuffled."""
+    return [with_prefix(words, data.captions.prefix) for words in alternatives(one.caption)]
+
+
+def pixels(one: Examined, placement: Placement, flip: bool) -> Tensor:
+    """[3, H, W] float32 in [-1, 1]: the picture as it fills its bucket."""
+    picture = fit(load(one.item.path), placement)
+    return to_tensor(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else picture)
+
+
+def piece(one: Examined, size: Size, chance: random.Random) -> Tensor:
+    """[3, H, W]: a random part of the picture at its own scale; pictures that are too small are enlarged to fit."""
+    picture = load(one.item.path)
+    if picture.width < size.width or picture.height < size.height:
+        return to_tensor(fit(picture, one.placement))
+    left = chance.randint(0, picture.width - size.width)
+    top = chance.randint(0, picture.height - size.height)
+    return to_tensor(picture.crop((left, top, left + size.width, top + size.height)))
+
+
+def to_tensor(picture: Image.Image) -> Tensor:
+    """RGB 8-bit to [3, H, W] float32 in [-1, 1]."""
+    array = np.asarray(picture, dtype=np.float32) / 127.5 - 1
+    return torch.from_numpy(array).permute(2, 0, 1).contiguous()
+
+
+def _checked(folder: Path, buckets: Buckets, run: Run) -> tuple[Examined, ...]:
+    def watch(done: int, total: int) -> None:
+        run.check()
+        if done == total or done % 50 == 0:
+            run.progress(f"checking pictures in {folder.name}", done, total)
+
+    report = check(folder, buckets=buckets, watch=watch)
+    good = require_usable(report)
+    for finding in report.findings:
+        if finding.severity == "bad":
+            run.warn(f"{finding.path.name} is left out: {finding.reason}", finding.fix)
+    uncaptioned = sum(1 for one in good if not one.caption)
+    if uncaptioned:
+        run.warn(f"{uncaptioned} of {len(good)} pictures in {folder.name} have no caption.", "Write captions for them.")
+    return good

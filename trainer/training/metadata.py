@@ -1,0 +1,114 @@
+"""What a finished file says of itself: kohya's `ss_*` keys, modelspec, and the job it was made by.
+
+Keys and values as sd-scripts writes them (`train_network.py`, `sai_model_spec.py`), all of them text.
+"""
+
+import datetime
+import json
+from collections import Counter
+from pathlib import Path
+
+from trainer.contract.common import SavedPrecision
+from trainer.contract.train import Full, Lora, TrainJob
+from trainer.dataset.captions import split_tags
+from trainer.files import sha256
+from trainer.models.family import Bundle
+from trainer.training.examples import Examples
+
+_BASE_VERSIONS = {
+    ("sd1", "epsilon"): "sd_v1",
+    ("sd1", "v_prediction"): "sd_v1_v",
+    ("sd2", "epsilon"): "sd_v2",
+    ("sd2", "v_prediction"): "sd_v2_v",
+}
+_ROUNDING: dict[SavedPrecision, str] = {"fp16": "fp16", "bf16": "bf16", "fp32": "float"}
+
+
+def file_metadata(job: TrainJob, bundle: Bundle, examples: Examples, steps: int, started: float, ended: float) -> dict[str, str]:
+    """The `__metadata__` of the finished file, without the sshs hashes (they are of the tensors)."""
+    common = {**_kohya(job, bundle, examples, steps, started, ended), **_modelspec(job, bundle, ended)}
+    if isinstance(job.method, Lora):
+        common |= _network(job.method)
+    else:
+        common |= {key: bundle.metadata[key] for key in ("gesso.latent_to_rgb",) if key in bundle.metadata}
+    return {**common, "gesso.job": job.model_dump_json(exclude_none=True)}
+
+
+def _kohya(
+    job: TrainJob, bundle: Bundle, examples: Examples, steps: int, started: float, ended: float
+) -> dict[str, str]:
+    width, height = (job.data.resolution.width, job.data.resolution.height) if job.data.resolution else bundle.default_size
+    per_epoch = len(examples.subject)
+    values: dict[str, object] = {
+        "ss_v2": bundle.family.name == "sd2",
+        "ss_base_model_version": _BASE_VERSIONS.get((bundle.family.name, bundle.prediction), bundle.family.name),
+        "ss_output_name": job.output.name,
+        "ss_training_comment": job.output.description or None,
+        "ss_training_started_at": started,
+        "ss_training_finished_at": ended,
+        "ss_learning_rate": job.optimizer.learning_rate,
+        "ss_optimizer": job.optimizer.kind,
+        "ss_lr_scheduler": job.schedule.kind,
+        "ss_lr_warmup_steps": job.schedule.warmup,
+        "ss_max_grad_norm": job.steps.max_grad_norm,
+        "ss_steps": steps,
+        "ss_max_train_steps": job.steps.total,
+        "ss_num_train_images": per_epoch,
+        "ss_num_reg_images": len(examples.prior),
+        "ss_batch_size_per_device": job.steps.batch_size,
+        "ss_total_batch_size": job.steps.batch_size * job.steps.accumulation,
+        "ss_gradient_accumulation_steps": job.steps.accumulation,
+        "ss_gradient_checkpointing": job.steps.gradient_checkpointing,
+        "ss_mixed_precision": {"torch.bfloat16": "bf16", "torch.float16": "fp16"}.get(str(bundle.dtype), "no"),
+        "ss_seed": job.steps.seed,
+        "ss_resolution": f"({width}, {height})",
+        "ss_enable_bucket": job.data.buckets,
+        "ss_flip_aug": job.data.flip,
+        "ss_shuffle_caption": job.data.captions.shuffle,
+        "ss_keep_tokens": job.data.captions.keep_tags,
+        "ss_caption_dropout_rate": job.data.captions.dropout,
+        "ss_min_snr_gamma": job.loss.min_snr_gamma or None,
+        "ss_noise_offset": job.loss.noise_offset or None,
+        "ss_prior_loss_weight": job.data.prior.weight if job.data.prior else None,
+        "ss_sd_model_name": bundle.source.name,
+        "ss_new_sd_model_hash": sha256(bundle.source) if bundle.source.is_file() else None,
+        "ss_tag_frequency": json.dumps(_tag_frequency(examples)),
+        "ss_dataset_dirs": json.dumps({Path(job.data.folder).name: {"n_repeats": job.data.repeats, "img_count": per_epoch}}),
+    }
+    return {key: str(value) for key, value in values.items() if value is not None}
+
+
+def _network(method: Lora) -> dict[str, str]:
+    arguments = {"conv_dim": method.rank, "conv_alpha": method.alpha} if method.convolutions else {}
+    return {
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(method.rank),
+        "ss_network_alpha": str(method.alpha),
+        "ss_network_args": json.dumps(arguments),
+    }
+
+
+def _modelspec(job: TrainJob, bundle: Bundle, ended: float) -> dict[str, str]:
+    width, height = (job.data.resolution.width, job.data.resolution.height) if job.data.resolution else bundle.default_size
+    of_lora = isinstance(job.method, Lora)
+    if isinstance(job.method, Full) or not of_lora:
+        width, height = bundle.default_size
+    values = {
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": bundle.architecture + ("/lora" if of_lora else ""),
+        "modelspec.implementation": "diffusers" if of_lora else "https://github.com/Stability-AI/generative-models",
+        "modelspec.title": job.output.name,
+        "modelspec.description": job.output.description,
+        "modelspec.date": datetime.datetime.fromtimestamp(ended, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "modelspec.resolution": f"{width}x{height}",
+        "modelspec.prediction_type": "v" if bundle.prediction == "v_prediction" else "epsilon",
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+def _tag_frequency(examples: Examples) -> dict[str, dict[str, int]]:
+    """How often each tag stands in each folder's captions; A1111 shows it, and trigger words are read from it."""
+    folders: dict[str, Counter[str]] = {}
+    for one in dict.fromkeys(examples.subject):
+        folders.setdefault(one.item.path.parent.name, Counter()).update(split_tags(one.caption))
+    return {folder: dict(tags.most_common(200)) for folder, tags in folders.items()}

@@ -1,0 +1,136 @@
+"""LoRA: beside each adapted weight W a product of two thin matrices is trained, W' = W + (alpha / rank) up down.
+
+Hu et al. 2021, arXiv 2106.09685. The file is written in kohya naming (sd-scripts), which every tool reads.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainer.contract.train import Lora, TrainJob
+from trainer.models.family import Bundle
+from trainer.models.lora_file import LoraPair, write_lora
+from trainer.training.batches import Batch
+from trainer.training.losses import denoising_loss
+from trainer.training.methods.write import DTYPES
+from trainer.training.optimizers import ParameterGroup
+from trainer.training.randomness import generator
+
+
+class LoraLayer(nn.Module):
+    """A linear or convolution layer with its low-rank addition. The wrapped layer stays as it is, and frozen."""
+
+    def __init__(self, base: nn.Linear | nn.Conv2d, rank: int, alpha: float, draws: torch.Generator) -> None:
+        super().__init__()
+        self.base = base
+        self.scale = alpha / rank
+        weight = base.weight
+        kernel = weight.shape[2:]
+        down = torch.empty(rank, weight.shape[1], *kernel)
+        nn.init.kaiming_uniform_(down, a=math.sqrt(5), generator=draws)
+        self.down = nn.Parameter(down.to(weight.device))
+        self.up = nn.Parameter(torch.zeros(weight.shape[0], rank, *(1 for _ in kernel), device=weight.device))
+
+    @property
+    def weight(self) -> Tensor:
+        """The frozen weight: some callers look at its type."""
+        return self.base.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        return self.base.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        if isinstance(self.base, nn.Linear):
+            low = functional.linear(x, self.down.to(x.dtype))
+            return self.base(x) + functional.linear(low, (self.up * self.scale).to(x.dtype))
+        low = functional.conv2d(x, self.down.to(x.dtype), None, self.base.stride, self.base.padding)
+        return self.base(x) + functional.conv2d(low, (self.up * self.scale).to(x.dtype))
+
+
+class LoraMethod:
+    """LoRA attached to a bundle's UNet, and to its text encoder where asked for."""
+
+    wants_pixels = False
+
+    def __init__(self, bundle: Bundle, job: TrainJob) -> None:
+        assert isinstance(job.method, Lora)
+        self.bundle = bundle
+        self.job = job
+        self.settings = job.method
+        self.trains_text = job.method.text_encoder
+        targets = bundle.family.lora_targets(
+            bundle, text_encoder=job.method.text_encoder, convolutions=job.method.convolutions
+        )
+        self.layers: dict[str, LoraLayer] = {}
+        self._paths = {name: path for path, name in targets.items()}
+        for number, (path, name) in enumerate(targets.items()):
+            draws = generator(job.steps.seed, "lora init", number)
+            parent, attribute = _parent(bundle, path)
+            layer = LoraLayer(getattr(parent, attribute), job.method.rank, job.method.alpha, draws)
+            setattr(parent, attribute, layer)
+            self.layers[name] = layer
+
+    def groups(self) -> Sequence[ParameterGroup]:
+        unet = [p for name, layer in self.layers.items() if self._of_unet(name) for p in (layer.down, layer.up)]
+        text = [p for name, layer in self.layers.items() if not self._of_unet(name) for p in (layer.down, layer.up)]
+        groups = [ParameterGroup(unet)]
+        if text:
+            groups.append(ParameterGroup(text, self.settings.text_encoder_learning_rate))
+        return groups
+
+    def _of_unet(self, name: str) -> bool:
+        return self._paths[name].startswith("unet.")
+
+    def loss(self, batch: Batch) -> Tensor:
+        return denoising_loss(self.bundle, batch, self.job.loss)
+
+    def stepped(self) -> None:
+        """Nothing to do: a LoRA keeps no average."""
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        yield
+
+    def state(self) -> dict[str, Tensor]:
+        return {
+            f"{name}.{part}": parameter.detach().cpu()
+            for name, layer in self.layers.items()
+            for part, parameter in (("down", layer.down), ("up", layer.up))
+        }
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, layer in self.layers.items():
+                layer.down.copy_(state[f"{name}.down"])
+                layer.up.copy_(state[f"{name}.up"])
+
+    def save(self, folder: Path, metadata: Mapping[str, str]) -> Path:
+        path = folder / f"{self.job.output.name}.safetensors"
+        dtype = DTYPES[self.job.output.precision]
+        pairs = {
+            name: LoraPair(
+                down=layer.down.detach().to("cpu", dtype), up=layer.up.detach().to("cpu", dtype), alpha=self.settings.alpha
+            )
+            for name, layer in self.layers.items()
+        }
+        write_lora(path, pairs, metadata)
+        return path
+
+    def detach(self) -> None:
+        for name, layer in self.layers.items():
+            parent, attribute = _parent(self.bundle, self._paths[name])
+            setattr(parent, attribute, layer.base)
+
+
+def _parent(bundle: Bundle, path: str) -> tuple[nn.Module, str]:
+    """`unet.mid_block.attentions.0.proj_in` to the module that holds it and the attribute's name."""
+    part, _, inner = path.partition(".")
+    root: nn.Module = getattr(bundle, part)
+    parent, _, attribute = inner.rpartition(".")
+    return root.get_submodule(parent), attribute

@@ -1,0 +1,205 @@
+"""A training job from its form to its file: everything around the loop."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch.optim import Optimizer
+
+from trainer.contract import events
+from trainer.contract.errors import Cancelled, UserError
+from trainer.contract.jobfile import read_job
+from trainer.contract.run import Run
+from trainer.contract.train import TrainJob
+from trainer.home import Home
+from trainer.library.install import install
+from trainer.models.family import Bundle
+from trainer.models.opening import open_model
+from trainer.training.checkpoint import (
+    Checkpoint,
+    newest_valid,
+    require_same_data,
+    require_same_job,
+    save_checkpoint,
+)
+from trainer.training.examples import Examples, gather
+from trainer.training.feed import Feed, store_folder
+from trainer.training.loop import Loop
+from trainer.training.metadata import file_metadata
+from trainer.training.methods.method import Method
+from trainer.training.methods.table import METHODS
+from trainer.training.optimizers import build_optimizer
+from trainer.training.randomness import place_seed
+from trainer.training.samples import make_samples
+from trainer.training.store import TensorStore
+
+
+def train(job: TrainJob, run: Run, home: Home) -> tuple[Path, ...]:
+    """Train from the start, or from the newest valid checkpoint in the run's folder; return the finished files.
+
+    Raises UserError, or Cancelled after writing a checkpoint. `run.folder` must be set.
+    """
+    started = time.time()
+    torch.manual_seed(place_seed(job.steps.seed, "blank model"))
+    bundle = open_model(job.model, home, hardware=job.hardware, run=run)
+    examples = gather(job, bundle, run)
+    accelerator = _accelerator(bundle)
+    method = METHODS[job.method.kind](bundle, job)
+    try:
+        with TensorStore(store_folder(home.cache)) as store:
+            feed = Feed(job, bundle, method, examples, store)
+            feed.prepare(run)
+            optimizer: Optimizer = accelerator.prepare(build_optimizer(job.optimizer, method.groups()))
+            work = _Training(job, run, home, bundle, method, feed, examples, optimizer, accelerator)
+            work.go()
+            return work.finish(started)
+    finally:
+        method.detach()
+
+
+def resume(run: Run, home: Home) -> tuple[Path, ...]:
+    """Go on with the run in `run.folder`."""
+    assert run.folder is not None
+    job = read_job(run.folder / "job.toml")
+    if not isinstance(job, TrainJob):
+        raise UserError(f"The run in {run.folder} is no training.", "Only training runs can be resumed.")
+    return train(job, run, home)
+
+
+@dataclass
+class _Training:
+    """One run with everything in place."""
+
+    job: TrainJob
+    run: Run
+    home: Home
+    bundle: Bundle
+    method: Method
+    feed: Feed
+    examples: Examples
+    optimizer: Optimizer
+    accelerator: Accelerator
+    step: int = field(default=0, init=False)
+    """Optimizer steps done."""
+
+    @property
+    def folder(self) -> Path:
+        assert self.run.folder is not None
+        return self.run.folder
+
+    def go(self) -> None:
+        self._restore()
+        self._prepare_networks()
+        loop = Loop(self.job, self.method, self.feed, self.optimizer, self.accelerator, self.run, self._at_step)
+        if self.step == 0:
+            self._sample()
+        with _training_mode(self.optimizer):
+            try:
+                loop.train(self.step)
+            except Cancelled:
+                self._save_checkpoint()
+                raise
+
+    def finish(self, started: float) -> tuple[Path, ...]:
+        """Write the finished file into the run's folder, and offer it in the library under its name."""
+        self.run.status("saving")
+        metadata = file_metadata(self.job, self.bundle, self.examples, self.step, started, time.time())
+        output = self.folder / "output"
+        output.mkdir(parents=True, exist_ok=True)
+        path = self.method.save(output, metadata)
+        self.run.emit(events.Saved(what="output", path=str(path)))
+        installed = install(path, self.home, how="link", on_clash="keep_both")
+        self.run.emit(events.Saved(what="model", path=str(installed.path)))
+        return path, installed.path
+
+    def _restore(self) -> None:
+        checkpoint, damaged = newest_valid(self.folder / "checkpoints")
+        for path in damaged:
+            self.run.warn(f"The checkpoint {path.name} is damaged and was passed over.", "An older one is used.")
+        if checkpoint is None:
+            return
+        require_same_job(checkpoint.job, self.job.model_dump(mode="json"))
+        require_same_data(checkpoint.data, self.examples.fingerprint())
+        self.method.load_state(checkpoint.weights)
+        self.optimizer.load_state_dict(dict(checkpoint.optimizer))
+        if self.accelerator.scaler is not None and checkpoint.scaler:
+            self.accelerator.scaler.load_state_dict(dict(checkpoint.scaler))
+        self.step = checkpoint.step
+        self.run.status(f"resuming after step {self.step}")
+
+    def _prepare_networks(self) -> None:
+        if self.job.steps.gradient_checkpointing:
+            # both networks checkpoint only in training mode; neither has any dropout then
+            self.bundle.unet.train()
+            self.bundle.unet.get_submodule("").enable_gradient_checkpointing()  # pyright: ignore[reportCallIssue]
+
+    def _at_step(self, step: int) -> None:
+        self.step = step
+        every = self.job.samples.every
+        if every and step % every == 0:
+            self._sample()
+        every = self.job.output.checkpoint_every
+        if every and step % every == 0 and step < self.job.steps.total:
+            self._save_checkpoint()
+
+    def _sample(self) -> None:
+        if not self.job.samples.every or not self.job.samples.prompts:
+            return
+        with _evaluation_mode(self.optimizer), self.method.averaged(), self.accelerator.autocast():
+            make_samples(self.job, self.bundle, self.run, self.folder / "samples", self.step)
+
+    def _save_checkpoint(self) -> None:
+        if self.step == 0:
+            return
+        scaler = self.accelerator.scaler
+        path = save_checkpoint(
+            self.folder / "checkpoints",
+            Checkpoint(
+                step=self.step,
+                weights=self.method.state(),
+                optimizer=self.optimizer.state_dict(),
+                job=self.job.model_dump(mode="json"),
+                data=self.examples.fingerprint(),
+                scaler=scaler.state_dict() if scaler is not None else {},
+            ),
+            self.job.output.keep_checkpoints,
+        )
+        self.run.emit(events.Saved(what="checkpoint", path=str(path)))
+
+
+def _accelerator(bundle: Bundle) -> Accelerator:
+    """Device and mixed precision. The state that accelerate shares between instances is of an earlier job: dropped."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    precision = {torch.bfloat16: "bf16", torch.float16: "fp16"}.get(bundle.dtype, "no")
+    return Accelerator(cpu=bundle.device.type == "cpu", mixed_precision=precision)
+
+
+@contextmanager
+def _training_mode(optimizer: Optimizer) -> Iterator[None]:
+    """Schedule-free optimizers keep two sets of weights: one to train at, one to use."""
+    _switch(optimizer, "train")
+    try:
+        yield
+    finally:
+        _switch(optimizer, "eval")
+
+
+@contextmanager
+def _evaluation_mode(optimizer: Optimizer) -> Iterator[None]:
+    _switch(optimizer, "eval")
+    try:
+        yield
+    finally:
+        _switch(optimizer, "train")
+
+
+def _switch(optimizer: Optimizer, mode: str) -> None:
+    inner = getattr(optimizer, "optimizer", optimizer)
+    switch: Callable[[], None] | None = getattr(inner, mode, None)
+    if switch is not None:
+        switch()
