@@ -58,6 +58,14 @@ class Data(Part):
     enlarge: Annotated[
         bool, About("Enlarge", "Enlarge pictures that are smaller than the resolution.", advanced=True)
     ] = True
+    crop: Annotated[
+        Literal["fit", "piece"],
+        About(
+            "Crop",
+            "fit brings each picture to its bucket; piece cuts a random part at the picture's own scale, never cached.",
+            advanced=True,
+        ),
+    ] = "fit"
     repeats: Annotated[int, Field(ge=1, le=10_000), About("Repeats", "How often each picture stands in an epoch.")] = 1
     flip: Annotated[
         bool, About("Mirror", "Mirror pictures at random; not for text, faces or anything with a left and right.")

@@ -12,6 +12,9 @@ Prediction = Literal["epsilon", "v_prediction"]
 Conditioning = Mapping[str, Tensor]
 """What the UNet is conditioned on, batch first: `context` [B, tokens, width], and whatever else a family needs."""
 
+LATENT_TO_RGB_KEY = "gesso.latent_to_rgb"
+"""Metadata key under which a model with an autoencoder of its own carries `Bundle.latent_to_rgb`, as JSON."""
+
 
 @dataclass
 class Bundle:

@@ -12,7 +12,7 @@ from trainer.contract.common import SavedPrecision
 from trainer.contract.train import Full, Lora, TrainJob
 from trainer.dataset.captions import split_tags
 from trainer.files import sha256
-from trainer.models.family import Bundle
+from trainer.models.family import LATENT_TO_RGB_KEY, Bundle
 from trainer.training.examples import Examples
 
 _BASE_VERSIONS = {
@@ -30,7 +30,7 @@ def file_metadata(job: TrainJob, bundle: Bundle, examples: Examples, steps: int,
     if isinstance(job.method, Lora):
         common |= _network(job.method)
     else:
-        common |= {key: bundle.metadata[key] for key in ("gesso.latent_to_rgb",) if key in bundle.metadata}
+        common |= {key: bundle.metadata[key] for key in (LATENT_TO_RGB_KEY,) if key in bundle.metadata}
     return {**common, "gesso.job": job.model_dump_json(exclude_none=True)}
 
 

@@ -111,7 +111,11 @@ class _Training:
         metadata = file_metadata(self.job, self.bundle, self.examples, self.step, started, time.time())
         output = self.folder / "output"
         output.mkdir(parents=True, exist_ok=True)
-        path = self.method.save(output, metadata)
+        try:
+            path = self.method.save(output, metadata, self.feed.batch)
+        except BaseException:
+            self._save_checkpoint()  # a full disk must not cost the training
+            raise
         self.run.emit(events.Saved(what="output", path=str(path)))
         installed = install(path, self.home, how="link", on_clash="keep_both")
         self.run.emit(events.Saved(what="model", path=str(installed.path)))

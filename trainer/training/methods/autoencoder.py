@@ -1,7 +1,7 @@
 """Autoencoder: the VAE alone, from pixels to latents and back. The finished file is the whole model with the new VAE."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer.contract.train import Autoencoder, TrainJob
-from trainer.models.family import Bundle
+from trainer.models.family import LATENT_TO_RGB_KEY, Bundle
 from trainer.training.batches import Batch
 from trainer.training.losses import reconstruction_loss
 from trainer.training.methods.weights import TrainedWeights
@@ -18,7 +18,7 @@ from trainer.training.methods.write import DTYPES
 from trainer.training.optimizers import ParameterGroup
 
 MEASURED_BATCHES = 16
-"""How many of the last batches are kept to measure the spread of latents and to fit the preview matrix."""
+"""How many batches measure the spread of latents and fit the preview matrix: the run's first, whatever was resumed."""
 
 
 class AutoencoderMethod:
@@ -33,13 +33,11 @@ class AutoencoderMethod:
         self.job = job
         self.settings = job.method
         self.weights = TrainedWeights({"vae": bundle.vae}, job.method.ema)
-        self._seen: list[Tensor] = []
 
     def groups(self) -> Sequence[ParameterGroup]:
         return [ParameterGroup(self.weights.parameters())]
 
     def loss(self, batch: Batch) -> Tensor:
-        self._seen = [*self._seen, batch.pixels][-MEASURED_BATCHES:]
         return reconstruction_loss(self.bundle, batch, self.settings)
 
     def stepped(self) -> None:
@@ -54,14 +52,15 @@ class AutoencoderMethod:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         self.weights.load_state(state)
 
-    def save(self, folder: Path, metadata: Mapping[str, str]) -> Path:
+    def save(self, folder: Path, metadata: Mapping[str, str], batch: Callable[[int], Batch]) -> Path:
         """Write the model. With `rescale` the latents' spread is brought to what the family's scale expects."""
         path = folder / f"{self.job.output.name}.safetensors"
+        pictures = [batch(number).pixels for number in range(MEASURED_BATCHES)]
         with self.averaged(), torch.no_grad():
             if self.settings.rescale:
-                rescale_latents(self.bundle, self._seen)
-            matrix = preview_matrix(self.bundle, self._seen)
-            described = {**metadata, "gesso.latent_to_rgb": json.dumps([[round(x, 5) for x in row] for row in matrix.tolist()])}
+                rescale_latents(self.bundle, pictures)
+            rows = preview_matrix(self.bundle, pictures).tolist()
+            described = {**metadata, LATENT_TO_RGB_KEY: json.dumps([[round(x, 5) for x in row] for row in rows])}
             dtype = DTYPES[self.job.output.precision]
             self.bundle.family.save(self.bundle, path, dtype=dtype, metadata=described)
         return path

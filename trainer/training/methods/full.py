@@ -1,6 +1,6 @@
 """Full: every weight of the UNet, and of the text encoder where asked for. From a blank model it is pretraining."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class FullMethod:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         self.weights.load_state(state)
 
-    def save(self, folder: Path, metadata: Mapping[str, str]) -> Path:
+    def save(self, folder: Path, metadata: Mapping[str, str], batch: Callable[[int], Batch]) -> Path:
         path = folder / f"{self.job.output.name}.safetensors"
         with self.averaged():
             self.bundle.family.save(

@@ -4,7 +4,7 @@ Hu et al. 2021, arXiv 2106.09685. The file is written in kohya naming (sd-script
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -110,7 +110,7 @@ class LoraMethod:
                 layer.down.copy_(state[f"{name}.down"])
                 layer.up.copy_(state[f"{name}.up"])
 
-    def save(self, folder: Path, metadata: Mapping[str, str]) -> Path:
+    def save(self, folder: Path, metadata: Mapping[str, str], batch: Callable[[int], Batch]) -> Path:
         path = folder / f"{self.job.output.name}.safetensors"
         dtype = DTYPES[self.job.output.precision]
         pairs = {

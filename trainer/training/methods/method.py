@@ -1,6 +1,6 @@
 """What a method answers, so that the training loop knows no method by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -43,8 +43,8 @@ class Method(Protocol):
         """Go on from what `state` gave."""
         ...
 
-    def save(self, folder: Path, metadata: Mapping[str, str]) -> Path:
-        """Write the finished file into `folder` and return its path."""
+    def save(self, folder: Path, metadata: Mapping[str, str], batch: Callable[[int], Batch]) -> Path:
+        """Write the finished file into `folder` and return its path. `batch` makes any of the run's batches again."""
         ...
 
     def detach(self) -> None: ...

@@ -1,0 +1,210 @@
+"""The health of a dataset: every file opened once, the bad ones named with their reason, the rest ready to train on."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from trainer.contract.errors import UserError
+from trainer.dataset.buckets import Buckets, Placement
+from trainer.dataset.captions import Caption, alternatives, count_words
+from trainer.dataset.findings import Finding
+from trainer.dataset.items import Dataset, Item, scan
+from trainer.dataset.names import natural_key, shown
+from trainer.dataset.pictures import PictureError, Size, decode, read_bytes
+
+_THREADS = 2
+"""Pillow decodes without the GIL; more threads would only hold more large pictures in memory."""
+
+_IN_FLIGHT = 4
+_HEARD_WORDS = 75
+_LEAST_KEPT = 0.6
+_FORMAT_EXTENSIONS = {
+    "PNG": {"png"},
+    "JPEG": {"jpg", "jpeg", "jfif"},
+    "WEBP": {"webp"},
+    "BMP": {"bmp"},
+    "GIF": {"gif"},
+    "TIFF": {"tif", "tiff"},
+    "AVIF": {"avif"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A picture that can be trained on, as it was when the check read it.
+
+    `size` is that of the upright picture, `content_hash` the hex SHA-256 of the file's bytes, `caption` the text
+    of its caption file or of what stands in for it.
+    """
+
+    item: Item
+    size: Size
+    content_hash: str
+    caption: str
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `check` found. `examined` has the good pictures in the order of the dataset, `total` counts all of them."""
+
+    folder: Path
+    total: int
+    examined: tuple[Examined, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def usable(self) -> tuple[Item, ...]:
+        return tuple(one.item for one in self.examined)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain JSON types, for `--json`."""
+        severities = Counter(finding.severity for finding in self.findings)
+        buckets = Counter(one.placement.bucket_size for one in self.examined)
+        return {
+            "folder": str(self.folder),
+            "pictures": self.total,
+            "usable": len(self.examined),
+            "bad": severities["bad"],
+            "warnings": severities["warning"],
+            "notes": severities["note"],
+            "buckets": {f"{size.width}x{size.height}": buckets[size] for size in sorted(buckets)},
+            "findings": [
+                {"path": str(f.path), "severity": f.severity, "reason": f.reason, "fix": f.fix} for f in self.findings
+            ],
+        }
+
+
+def check(
+    folder: Path,
+    resolution: int = 512,
+    *,
+    buckets: Buckets | None = None,
+    watch: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Open every picture and caption in `folder` once and say what is wrong with it.
+
+    `buckets` are those of the training, by default those around `resolution`. `watch(done, total)` is called after
+    each picture and may raise to stop. Raises UserError only where there is no such folder: bad files are findings.
+    """
+    used = buckets or Buckets.around(resolution)
+    dataset = scan(folder)
+    findings = list(dataset.findings)
+    examined: list[Examined] = []
+    for done, (good, found) in enumerate(_examine_all(dataset, used), 1):
+        findings += found
+        if good is not None:
+            examined.append(good)
+        if watch is not None:
+            watch(done, len(dataset.items))
+    findings += _duplicates(examined)
+    if len(examined) == 1:
+        fix = "Add more pictures: ten or twenty different ones teach a subject far better."
+        findings.append(Finding(examined[0].item.path, "warning", "It is the only picture to train on.", fix))
+    keys = {path: natural_key(path.relative_to(folder).as_posix()) for path in {f.path for f in findings}}
+    findings.sort(key=lambda finding: keys[finding.path])
+    return Report(folder, len(dataset.items), tuple(examined), tuple(findings))
+
+
+def require_usable(report: Report) -> tuple[Examined, ...]:
+    """The pictures to train on. Raises UserError where there are none, naming the first reason if all were bad."""
+    if report.examined:
+        return report.examined
+    bad = [finding for finding in report.findings if finding.severity == "bad"]
+    if not bad:
+        raise UserError(
+            f"The folder {shown(report.folder)} holds no pictures.",
+            "Put PNG, JPEG or WebP pictures into it, or choose another folder.",
+        )
+    raise UserError(
+        f"None of the pictures in {shown(report.folder)} can be used; {shown(bad[0].path.name)}: {bad[0].reason}",
+        bad[0].fix,
+        "\n".join(f"{shown(finding.path)}: {finding.reason}" for finding in bad),
+    )
+
+
+_Outcome = tuple[Examined | None, list[Finding]]
+
+
+def _examine_all(dataset: Dataset, buckets: Buckets) -> Iterator[_Outcome]:
+    """The outcomes in the order of the items, with a few pictures at a time in the threads."""
+    waiting: deque[Future[_Outcome]] = deque()
+    with ThreadPoolExecutor(_THREADS, "dataset-check") as executor:
+        for item in dataset.items:
+            if len(waiting) == _IN_FLIGHT:
+                yield waiting.popleft().result()
+            waiting.append(executor.submit(_examine, item, buckets))
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _examine(item: Item, buckets: Buckets) -> _Outcome:
+    try:
+        data = read_bytes(item.path)
+        decoded = decode(data, item.path)
+    except PictureError as error:
+        return None, [Finding(item.path, "bad", _sentence(error.reason), error.fix)]
+    size = Size(*decoded.picture.size)
+    placement = buckets.place(size)
+    findings = [Finding(item.path, "note", remark, "Nothing, if that is what you want.") for remark in decoded.remarks]
+    findings += _about_format(item, decoded.format)
+    findings += _about_size(item, size, placement, buckets)
+    caption, about_caption = _caption(item)
+    good = Examined(item, size, sha256(data).hexdigest(), caption.text, placement)
+    return good, findings + about_caption
+
+
+def _about_format(item: Item, format: str) -> Iterator[Finding]:
+    extension = item.path.suffix[1:].lower()
+    if extension not in _FORMAT_EXTENSIONS[format]:
+        reason = f"It is a {format} picture named .{extension}; that works here, and not in every program."
+        yield Finding(item.path, "note", reason, f"Rename it to end in .{min(_FORMAT_EXTENSIONS[format])}.")
+
+
+def _about_size(item: Item, size: Size, placement: Placement, buckets: Buckets) -> Iterator[Finding]:
+    if size.width * size.height < buckets.max_area:
+        done = "trained at its small size" if buckets.no_upscale else "enlarged and blurred"
+        reason = f"It is small, {size.width} x {size.height}; it will be {done}."
+        yield Finding(item.path, "warning", reason, "Use a larger original, or train at a lower resolution.")
+    if placement.kept < _LEAST_KEPT:
+        reason = (
+            f"It is so long and narrow, {size.width} x {size.height}, that {placement.kept:.0%} of it will be seen."
+        )
+        yield Finding(item.path, "warning", reason, "Crop it to the part that matters.")
+
+
+def _caption(item: Item) -> tuple[Caption, list[Finding]]:
+    try:
+        caption = item.read_caption()
+    except UserError as error:
+        return Caption(""), [Finding(item.path, "warning", f"{error.title} An empty one will be used.", error.fix)]
+    path = item.caption_path
+    if path is None:
+        return caption, []
+    findings: list[Finding] = []
+    if caption.note:
+        findings.append(Finding(path, "warning", caption.note, "Save the caption as UTF-8 text."))
+    elif not caption.text.strip():
+        findings.append(Finding(path, "warning", "The caption is empty.", "Say in it what the picture shows."))
+    longest = max(count_words(line) for line in alternatives(caption.text))
+    if longest > _HEARD_WORDS:
+        reason = f"The caption has some {longest} words and marks; the model hears the first {_HEARD_WORDS} or so."
+        findings.append(Finding(path, "note", reason, "Put what matters first."))
+    return caption, findings
+
+
+def _duplicates(examined: list[Examined]) -> Iterator[Finding]:
+    first: dict[str, Item] = {}
+    for one in examined:
+        original = first.setdefault(one.content_hash, one.item)
+        if original is not one.item:
+            reason = f"It is the same file as {shown(original.relative)}, so this picture counts twice."
+            yield Finding(one.item.path, "warning", reason, "Remove one of them; use repeats to weigh a picture more.")
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[0].upper()}{reason[1:]}."
