@@ -91,7 +91,11 @@ def test_a_changed_job_is_refused_by_field() -> None:
 
 @pytest.mark.parametrize(
     ("now", "words"),
-    [({"a": "1"}, "b is gone"), ({"a": "1", "b": "2", "c": "3"}, "c was added"), ({"a": "1", "b": "9"}, "b was changed")],
+    [
+        ({"a": "1"}, "b is gone"),
+        ({"a": "1", "b": "2", "c": "3"}, "c was added"),
+        ({"a": "1", "b": "9"}, "b was changed"),
+    ],
 )
 def test_changed_pictures_are_refused_by_name(now: dict[str, str], words: str) -> None:
     with pytest.raises(UserError, match=words):

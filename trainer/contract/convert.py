@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trainer.contract.common import SavedPrecision
 from trainer.contract.fields import About, Part
 
 

@@ -80,7 +80,7 @@ class Saved(_Event):
     path: str
 
 
-class Warning(_Event):  # noqa: A001 - the field's word; always used as events.Warning
+class Warning(_Event):
     """Something the user should know; the work goes on."""
 
     kind: Literal["warning"] = "warning"

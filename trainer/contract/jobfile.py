@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import tomlkit
 from pydantic import Field, TypeAdapter, ValidationError
@@ -82,15 +82,16 @@ def with_overrides(tree: Tree, overrides: list[str]) -> Tree:
         *parents, last = path.strip().split(".")
         node = result
         for parent in parents:
-            node = node.setdefault(parent, {})
-            if not isinstance(node, dict):
+            inner = node.setdefault(parent, {})
+            if not isinstance(inner, dict):
                 raise UserError(f"--set {override!r}: {parent} holds a value, not fields.", "Check the path.")
+            node = cast(Tree, inner)
         node[last] = _value(text.strip())
     return result
 
 
 def _copied(tree: Tree) -> Tree:
-    return {key: _copied(value) if isinstance(value, dict) else value for key, value in tree.items()}
+    return {key: _copied(cast(Tree, value)) if isinstance(value, dict) else value for key, value in tree.items()}
 
 
 def _value(text: str) -> Any:

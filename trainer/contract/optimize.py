@@ -43,7 +43,7 @@ class Adafactor(Part):
 
 
 class Prodigy(Part):
-    """Prodigy (Mishchenko and Defazio, arXiv 2306.06101): finds the step size by itself; keep the learning rate at 1."""
+    """Prodigy (Mishchenko and Defazio, arXiv 2306.06101) finds the step size by itself; keep the learning rate at 1."""
 
     kind: Annotated[Literal["prodigy"], About("Optimizer", "Finds the learning rate by itself.")] = "prodigy"
     learning_rate: LearningRate = 1.0

@@ -53,7 +53,9 @@ class Data(Part):
     bucket_step: Annotated[
         int | None,
         Field(ge=8, le=256, multiple_of=8),
-        About("Bucket step", "Sides of buckets are multiples of this; empty takes the model's own.", "px", advanced=True),
+        About(
+            "Bucket step", "Sides of buckets are multiples of this; empty takes the model's own.", "px", advanced=True
+        ),
     ] = None
     enlarge: Annotated[
         bool, About("Enlarge", "Enlarge pictures that are smaller than the resolution.", advanced=True)

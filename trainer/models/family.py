@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 Prediction = Literal["epsilon", "v_prediction"]
 Conditioning = Mapping[str, Tensor]
@@ -20,14 +20,15 @@ LATENT_TO_RGB_KEY = "gesso.latent_to_rgb"
 class Bundle:
     """A loaded model: its networks, and the numbers that belong to them.
 
-    The networks stand in evaluation mode and need no gradients; a method switches on what it trains.
+    The networks (torch modules of the family's own classes) stand in evaluation mode and need no gradients; a method
+    switches on what it trains.
     """
 
     family: "Family"
     source: Path
-    unet: nn.Module
-    vae: nn.Module
-    text_encoder: nn.Module
+    unet: Any
+    vae: Any
+    text_encoder: Any
     tokenizer: Any
     prediction: Prediction
     alphas_cumprod: Tensor
@@ -54,8 +55,10 @@ class Bundle:
 class Family(Protocol):
     """The verbs. Pixels are [B, 3, H, W] in [-1, 1]; latents [B, C, H/8, W/8] scaled as the UNet sees them."""
 
-    name: str
-    """`sd1`, `sd2`: as trainer.library.identify names it."""
+    @property
+    def name(self) -> str:
+        """`sd1`, `sd2`: as trainer.library.identify names it."""
+        ...
 
     def load(
         self,

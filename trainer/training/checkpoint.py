@@ -43,7 +43,7 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write `folder/step-NNNNNNNN` and then remove all but the newest `keep`. Raises UserError when the disk refuses."""
+    """Write `folder/step-NNNNNNNN`, then remove all but the newest `keep`. Raises UserError when the disk refuses."""
     path = folder / f"step-{checkpoint.step:08d}"
     if not path.exists():
         with folder_written_atomically(path) as partial:

@@ -32,7 +32,9 @@ class Examples:
         """Every picture's relative path with a hash of its bytes and caption, to notice changes before resuming."""
         pictures = [("", one) for one in self.subject] + [("class/", one) for one in self.prior]
         return {
-            f"{prefix}{one.item.relative}": hashlib.sha256(f"{one.content_hash}\n{one.caption}".encode()).hexdigest()[:16]
+            f"{prefix}{one.item.relative}": hashlib.sha256(f"{one.content_hash}\n{one.caption}".encode()).hexdigest()[
+                :16
+            ]
             for prefix, one in pictures
         }
 

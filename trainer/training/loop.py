@@ -1,8 +1,8 @@
 """THE training loop. It knows no family and no method by name; the six steps of fine-tuning can be read here in order.
 
-    prompt through the text encoder, picture through the VAE      feed.batch      (feed.py, and the family)
-    noise at a timestep, the UNet's prediction, the loss          method.loss     (losses.py, and the family)
-    the optimizer                                                 step            (optimizers.py)
+prompt through the text encoder, picture through the VAE      feed.batch      (feed.py, and the family)
+noise at a timestep, the UNet's prediction, the loss          method.loss     (losses.py, and the family)
+the optimizer                                                 step            (optimizers.py)
 """
 
 import time

@@ -7,7 +7,7 @@ from torch.nn import functional
 from trainer.contract.train import Autoencoder, Loss
 from trainer.models.family import Bundle, Prediction
 from trainer.training.batches import Batch
-from trainer.training.randomness import normal, stratified_timesteps
+from trainer.training.randomness import stratified_timesteps
 
 
 def denoising_loss(bundle: Bundle, batch: Batch, settings: Loss) -> Tensor:

@@ -24,7 +24,9 @@ _BASE_VERSIONS = {
 _ROUNDING: dict[SavedPrecision, str] = {"fp16": "fp16", "bf16": "bf16", "fp32": "float"}
 
 
-def file_metadata(job: TrainJob, bundle: Bundle, examples: Examples, steps: int, started: float, ended: float) -> dict[str, str]:
+def file_metadata(
+    job: TrainJob, bundle: Bundle, examples: Examples, steps: int, started: float, ended: float
+) -> dict[str, str]:
     """The `__metadata__` of the finished file, without the sshs hashes (they are of the tensors)."""
     common = {**_kohya(job, bundle, examples, steps, started, ended), **_modelspec(job, bundle, ended)}
     if isinstance(job.method, Lora):
@@ -37,7 +39,9 @@ def file_metadata(job: TrainJob, bundle: Bundle, examples: Examples, steps: int,
 def _kohya(
     job: TrainJob, bundle: Bundle, examples: Examples, steps: int, started: float, ended: float
 ) -> dict[str, str]:
-    width, height = (job.data.resolution.width, job.data.resolution.height) if job.data.resolution else bundle.default_size
+    width, height = (
+        (job.data.resolution.width, job.data.resolution.height) if job.data.resolution else bundle.default_size
+    )
     per_epoch = len(examples.subject)
     values: dict[str, object] = {
         "ss_v2": bundle.family.name == "sd2",
@@ -73,7 +77,9 @@ def _kohya(
         "ss_sd_model_name": bundle.source.name,
         "ss_new_sd_model_hash": sha256(bundle.source) if bundle.source.is_file() else None,
         "ss_tag_frequency": json.dumps(_tag_frequency(examples)),
-        "ss_dataset_dirs": json.dumps({Path(job.data.folder).name: {"n_repeats": job.data.repeats, "img_count": per_epoch}}),
+        "ss_dataset_dirs": json.dumps(
+            {Path(job.data.folder).name: {"n_repeats": job.data.repeats, "img_count": per_epoch}}
+        ),
     }
     return {key: str(value) for key, value in values.items() if value is not None}
 
@@ -89,7 +95,9 @@ def _network(method: Lora) -> dict[str, str]:
 
 
 def _modelspec(job: TrainJob, bundle: Bundle, ended: float) -> dict[str, str]:
-    width, height = (job.data.resolution.width, job.data.resolution.height) if job.data.resolution else bundle.default_size
+    width, height = (
+        (job.data.resolution.width, job.data.resolution.height) if job.data.resolution else bundle.default_size
+    )
     of_lora = isinstance(job.method, Lora)
     if isinstance(job.method, Full) or not of_lora:
         width, height = bundle.default_size

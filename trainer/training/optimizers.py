@@ -94,6 +94,8 @@ SHAPES: Mapping[str, Callable[[float, int], float]] = {
     "constant": lambda done, cycles: 1.0,
     "linear": lambda done, cycles: 1.0 - done,
     "cosine": lambda done, cycles: 0.5 * (1 + math.cos(math.pi * done)),
-    "cosine_restarts": lambda done, cycles: 0.5 * (1 + math.cos(math.pi * ((done * cycles) % 1.0))) if done < 1 else 0.0,
+    "cosine_restarts": lambda done, cycles: (
+        0.5 * (1 + math.cos(math.pi * ((done * cycles) % 1.0))) if done < 1 else 0.0
+    ),
 }
 """The share of the learning rate left after `done` (0 to 1) of the run, without warm-up and floor."""

@@ -45,7 +45,9 @@ class TensorStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -117,8 +119,6 @@ def _parsed(line: str, pack: Path, size: int) -> tuple[str, dict[str, _Place]] |
         entry = json.loads(line)
     except json.JSONDecodeError:
         return None
-    places = {
-        name: _Place(pack, place["offset"], tuple(place["shape"])) for name, place in entry["tensors"].items()
-    }
+    places = {name: _Place(pack, place["offset"], tuple(place["shape"])) for name, place in entry["tensors"].items()}
     ends = [place.offset + 4 * int(np.prod(place.shape, dtype=np.int64)) for place in places.values()]
     return (entry["key"], places) if max(ends, default=0) <= size else None

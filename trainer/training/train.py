@@ -140,7 +140,7 @@ class _Training:
         if self.job.steps.gradient_checkpointing:
             # both networks checkpoint only in training mode; neither has any dropout then
             self.bundle.unet.train()
-            self.bundle.unet.get_submodule("").enable_gradient_checkpointing()  # pyright: ignore[reportCallIssue]
+            self.bundle.unet.enable_gradient_checkpointing()
 
     def _at_step(self, step: int) -> None:
         self.step = step

@@ -1,4 +1,4 @@
-"""Autoencoder: the VAE alone, from pixels to latents and back. The finished file is the whole model with the new VAE."""
+"""Autoencoder: the VAE alone, from pixels to latents and back. The finished file is the model with the new VAE."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -77,7 +77,7 @@ def rescale_latents(bundle: Bundle, batches: Sequence[Tensor]) -> None:
     """
     means = torch.cat([_scaled_means(bundle, pixels) for pixels in batches])
     factor = 1 / means.std()
-    quant, post = bundle.vae.get_submodule("quant_conv"), bundle.vae.get_submodule("post_quant_conv")
+    quant, post = bundle.vae.quant_conv, bundle.vae.post_quant_conv
     channels = bundle.latent_channels
     quant.weight.data[:channels] *= factor
     quant.bias.data[:channels] *= factor

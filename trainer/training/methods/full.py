@@ -54,9 +54,7 @@ class FullMethod:
     def save(self, folder: Path, metadata: Mapping[str, str], batch: Callable[[int], Batch]) -> Path:
         path = folder / f"{self.job.output.name}.safetensors"
         with self.averaged():
-            self.bundle.family.save(
-                self.bundle, path, dtype=DTYPES[self.job.output.precision], metadata=metadata
-            )
+            self.bundle.family.save(self.bundle, path, dtype=DTYPES[self.job.output.precision], metadata=metadata)
         return path
 
     def detach(self) -> None:

@@ -115,7 +115,9 @@ class LoraMethod:
         dtype = DTYPES[self.job.output.precision]
         pairs = {
             name: LoraPair(
-                down=layer.down.detach().to("cpu", dtype), up=layer.up.detach().to("cpu", dtype), alpha=self.settings.alpha
+                down=layer.down.detach().to("cpu", dtype),
+                up=layer.up.detach().to("cpu", dtype),
+                alpha=self.settings.alpha,
             )
             for name, layer in self.layers.items()
         }

@@ -1,4 +1,4 @@
-"""Training a model's own weights: the float32 masters, and their running average. Shared by `full` and `autoencoder`."""
+"""Training a model's own weights: float32 masters and their running average. Shared by `full` and `autoencoder`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
