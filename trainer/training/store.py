@@ -1,9 +1,9 @@
 """A store of tensors by key, kept on disk in memory-mapped packs: what was encoded once is not encoded again.
 
 Keys are made from content (the bytes of the picture, the words of the caption, the weights of the encoder), so a stale
-entry can't be found: an edited picture has another key. Each process appends to a pack of its own, so two may write at
-the same time; a line in the pack's index stands only once its bytes are in the pack, so a killed process leaves at worst
-bytes that nothing points to. Everything here can be deleted at any time.
+entry can't be found: an edited picture has another key. Each process appends to a pack of its own, and two may write at
+the same time. A line in the pack's index stands only once its bytes are in the pack, so a killed process leaves at
+worst bytes that nothing points to. Everything here can be deleted at any time.
 """
 
 import json
