@@ -121,6 +121,7 @@ _PLAIN_WORDS = {
     errno.EACCES: ("Writing there is not allowed", "Choose a folder that you can write to."),
     errno.EPERM: ("Writing there is not allowed", "Choose a folder that you can write to."),
     errno.EFBIG: ("The file is too large for that disk", "Choose a disk that takes files over 4 GB (not FAT32)."),
+    errno.EEXIST: ("A file stands where a folder is needed", "Choose another folder."),
     errno.ENOTDIR: ("A file stands where a folder is needed", "Choose another folder."),
     errno.EIO: ("The disk reported an error", "Check the disk, and write to another one meanwhile."),
 }
