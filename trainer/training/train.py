@@ -148,7 +148,7 @@ class _Training:
         if every and step % every == 0:
             self._sample()
         every = self.job.output.checkpoint_every
-        if every and step % every == 0 and step < self.job.steps.total:
+        if every and (step % every == 0 or step == self.job.steps.total):  # the last one so that it can be extended
             self._save_checkpoint()
 
     def _sample(self) -> None:
