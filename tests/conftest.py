@@ -14,6 +14,7 @@ import refuse_network
 from trainer.home import Home
 from trainer.offline import go_offline
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models gain nothing from more, and lose much on a busy machine
 go_offline()  # none of the imports above brings in a model library
 refuse_network.install()
 hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)

@@ -1,0 +1,185 @@
+"""Jobs really done, on tiny models: in this process, and once in the engine's own."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from main import main
+from tests import tiny
+from trainer.cli import self_test
+from trainer.contract import events
+from trainer.contract.common import Hardware, Sampling, Size
+from trainer.contract.convert import ConvertJob
+from trainer.contract.generate import GenerateJob
+from trainer.contract.jobfile import Job
+from trainer.contract.run import Run
+from trainer.contract.train import Data, Lora, Output, Steps, TrainJob
+from trainer.engine import runs
+from trainer.engine.client import Engine
+from trainer.engine.execute import Session, execute_reporting, resume_reporting
+from trainer.home import Home
+from trainer.library.folders import read_folder
+from trainer.library.identify import identify_file
+
+CPU = Hardware(device="cpu", precision="fp32")
+SMALL = Size(width=64, height=64)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny model.safetensors"
+    tiny.single_file(path, dtype=torch.float16)
+    return path
+
+
+@pytest.fixture
+def training(tmp_path: Path, model: Path) -> TrainJob:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number, colour in enumerate(("#c33", "#36c", "#3c6")):
+        Image.new("RGB", (64, 64), colour).save(pictures / f"{number}.png")
+        (pictures / f"{number}.txt").write_text("a plain colour", encoding="utf-8")
+    return TrainJob(
+        model=str(model),
+        data=Data(folder=str(pictures), resolution=SMALL, buckets=False),
+        method=Lora(rank=2, alpha=2),
+        steps=Steps(total=3),
+        hardware=CPU,
+        output=Output(name="colours", checkpoint_every=0),
+    )
+
+
+def picture_job(model: Path, output: Path) -> GenerateJob:
+    return GenerateJob(
+        model=str(model), prompt="a cat", size=SMALL, sampling=Sampling(steps=2), hardware=CPU, output=str(output)
+    )
+
+
+def done(job: Job, session: Session) -> tuple[list[events.Event], tuple[str, ...]]:
+    told: list[events.Event] = []
+    ending = execute_reporting(job, Run(told.append), session)
+    assert isinstance(ending, events.Finished), ending
+    return told, ending.paths
+
+
+def loaded(told: list[events.Event]) -> bool:
+    return any(isinstance(event, events.Status) and event.text.startswith("loading") for event in told)
+
+
+def test_the_model_stays_warm_until_its_file_changes_or_a_training_begins(
+    model: Path, training: TrainJob, home: Home, tmp_path: Path
+) -> None:
+    session = Session(home)
+    job = picture_job(model, tmp_path / "out")
+    first, (picture,) = done(job, session)
+    assert loaded(first)
+    with Image.open(picture) as opened:
+        assert opened.size == (64, 64)
+    assert not loaded(done(job, session)[0])
+    os.utime(model, ns=(1, 1))
+    assert loaded(done(job, session)[0])
+    assert loaded(done(job.model_copy(update={"hardware": Hardware(device="cpu", precision="bf16")}), session)[0])
+    done(training, session)
+    assert loaded(done(job, session)[0])
+
+
+def test_a_stopped_training_is_resumed_to_its_end_and_no_further(training: TrainJob, home: Home) -> None:
+    session = Session(home)
+    told: list[events.Event] = []
+    run = Run(told.append, lambda: any(isinstance(event, events.Step) for event in told))
+    stopped = execute_reporting(training, run, session)
+    assert isinstance(stopped, events.Stopped)
+    folder = Path(stopped.resume)
+    assert runs.summary(folder).state == "stopped"
+    told = []
+    finished = resume_reporting(Run(told.append, folder=folder), session)
+    assert isinstance(finished, events.Finished)
+    assert [event.step for event in told if isinstance(event, events.Step)] == [2, 3]
+    assert runs.summary(folder) == runs.Summary(folder, "finished", 3, 3)
+    again = resume_reporting(Run(told.append, folder=folder), session)
+    assert isinstance(again, events.Failed)
+    assert "finished already" in again.title
+
+
+def test_a_model_is_converted_to_a_folder_and_back_and_makes_the_same_picture(
+    model: Path, home: Home, tmp_path: Path
+) -> None:
+    session = Session(home)
+    _, (folder,) = done(ConvertJob(model=str(model), layout="diffusers"), session)
+    assert Path(folder) == tmp_path / "tiny model-fp16"
+    assert set(read_folder(Path(folder)).identity.precision) == {"F16"}
+    _, (back,) = done(ConvertJob(model=folder, output=str(tmp_path / "back.safetensors")), session)
+    assert identify_file(Path(back)).layout == identify_file(model).layout
+    pixels: list[bytes] = []
+    for source in (model, Path(folder), Path(back)):
+        _, (picture,) = done(picture_job(source, tmp_path / "out"), session)
+        with Image.open(picture) as opened:
+            pixels.append(opened.tobytes())
+    assert pixels[0] == pixels[1] == pixels[2]
+
+
+def test_converting_changes_the_precision_and_never_overwrites(model: Path, home: Home) -> None:
+    session = Session(home)
+    job = ConvertJob(model=str(model), precision="bf16")
+    _, (path,) = done(job, session)
+    assert max(identify_file(Path(path)).precision, key=identify_file(Path(path)).precision.__getitem__) == "BF16"
+    before = Path(path).read_bytes()
+    ending = execute_reporting(job, Run(lambda event: None), session)
+    assert isinstance(ending, events.Failed)
+    assert ending.cause == "user"
+    assert "exists already" in ending.title
+    assert Path(path).read_bytes() == before
+
+
+def test_the_whole_loop_from_the_command_line(
+    model: Path, training: TrainJob, home: Home, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def gesso(*arguments: str) -> list[str]:
+        """The lines on stdout of a verb that must succeed."""
+        assert main([*arguments, "--home", str(home.root)]) == 0, capfd.readouterr().err
+        return capfd.readouterr().out.splitlines()
+
+    gesso("models", "install", str(model), "--name", "base")
+    assert main(["models", "install", str(model), "--name", "base", "--home", str(home.root)]) == 1
+    assert "--keep-both" in capfd.readouterr().err
+    gesso("models", "install", str(model), "--name", "base", "--keep-both")
+    names = [json.loads(line)["name"] for line in gesso("models", "list", "--json")]
+    assert {"base", "base 2"} <= set(names)
+    assert "every byte is as it was installed" in gesso("models", "verify", "base")[0]
+    assert any("Stable Diffusion 1" in line for line in gesso("models", "show", "base"))
+
+    small = ["--set", "data.resolution={width=64, height=64}", "--set", "method.rank=2", "--set", "data.buckets=false"]
+    flags = ["--method", "lora", "--steps", "1", "--output", "colours"]
+    made = gesso("train", "--model", "base", "--dataset", training.data.folder, *flags, *small)
+    assert all(Path(path).is_file() for path in made)
+
+    plain = ["generate", "--model", "base", "--prompt", "a cat", "--size", "64x64", "--steps", "1"]
+    (with_lora,) = gesso(*plain, "--lora", "colours:0.5")
+    told = [events.from_json(line) for line in gesso(*plain, "--json")]
+    assert isinstance(told[-1], events.Finished)
+    assert Path(with_lora).parent == Path(told[-1].paths[0]).parent
+
+
+def test_the_self_test_passes_on_a_model_that_works(
+    model: Path, home: Home, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(self_test, "MODEL", str(model))
+    assert main(["self-test", "--json", "--home", str(home.root)]) == 0, capfd.readouterr()
+    report = json.loads(capfd.readouterr().out)
+    assert report["ok"]
+    assert {check["name"] for check in report["checks"]} == set(self_test.CHECKS)
+
+
+def test_the_engine_process_makes_a_picture(model: Path, home: Home, tmp_path: Path) -> None:
+    with Engine(home) as engine:
+        told = list(engine.perform(picture_job(model, tmp_path / "out")))
+        hello = engine.ready(0)
+    assert hello is not None
+    assert hello.torch == torch.__version__
+    assert isinstance(told[-1], events.Finished), told[-1]
+    assert Path(told[-1].paths[0]).is_file()
+    assert any(isinstance(event, events.Preview) for event in told)

@@ -1,0 +1,262 @@
+"""What may be typed. Only the verb in use gets its arguments: those of jobs take their words from the job's fields,
+and the verbs that touch no job start quicker without them."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin
+
+if TYPE_CHECKING:
+    from trainer.contract.fields import Part
+
+PROGRAM = "main.py"
+
+Parser = argparse.ArgumentParser
+
+GENERATE_FLAGS = {
+    "--model": "model",
+    "--prompt": "prompt",
+    "--negative": "negative",
+    "--sampler": "sampling.sampler",
+    "--eta": "sampling.eta",
+    "--steps": "sampling.steps",
+    "--guidance": "sampling.guidance",
+    "--seed": "seed",
+    "--count": "count",
+    "--out": "output",
+}
+"""Flags of `generate`, and the fields of the job that they set."""
+
+TRAIN_FLAGS = {
+    "--model": "model",
+    "--dataset": "data.folder",
+    "--method": "method.kind",
+    "--steps": "steps.total",
+    "--output": "output.name",
+}
+"""Flags of `train`; all of them are needed, the rest is set with --set."""
+
+CONVERT_FLAGS = {"--to": "layout", "--precision": "precision", "--weights": "weights", "--out": "output"}
+"""Flags of `models convert`."""
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments, with `verb` (and `action` where the verb has actions). Leaves with exit code 2 on bad usage."""
+    parser = Parser(PROGRAM, description="Gesso: fine-tune Stable Diffusion and generate pictures, offline.")
+    _add_common(parser, top=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, (words, fill) in VERBS.items():
+        one = verbs.add_parser(verb, help=words, description=f"{words}.", allow_abbrev=False)
+        if verb in argv:
+            fill(one, argv)
+            _add_common(one, top=False, json=verb != "self-test")
+    arguments = parser.parse_args(argv)
+    if arguments.verb == "self-test":
+        arguments.json = arguments.json or arguments.file == ""
+    return arguments
+
+
+def job_tree(arguments: argparse.Namespace, kind: str, flags: dict[str, str]) -> dict[str, Any]:
+    """The job's tree from the flags that were given."""
+    tree: dict[str, Any] = {"kind": kind}
+    for path in flags.values():
+        value = getattr(arguments, path, None)
+        if value is not None:
+            *parents, last = path.split(".")
+            node = tree
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[last] = value
+    return tree
+
+
+def _add_common(parser: Parser, *, top: bool, json: bool = True) -> None:
+    """The options that may stand before the verb or after it; what stands after it wins."""
+
+    def default(value: object) -> Any:
+        return value if top else argparse.SUPPRESS
+
+    parser.add_argument(
+        "--home",
+        type=Path,
+        default=default(None),
+        metavar="DIR",
+        help="your Gesso folder (else GESSO_HOME, else Gesso in your documents)",
+    )
+    if json:
+        parser.add_argument(
+            "--json", action="store_true", default=default(False), help="write JSON lines to stdout, and nothing else"
+        )
+    parser.add_argument(
+        "--debug", action="store_true", default=default(False), help="show technical details when something fails"
+    )
+
+
+def _fill_demo(parser: Parser, _argv: Sequence[str]) -> None:
+    parser.add_argument("--steps", type=int, metavar="N", help="training steps (default: as in the demo's job file)")
+    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="folder for the results (demo)")
+
+
+def _fill_run(parser: Parser, _argv: Sequence[str]) -> None:
+    parser.add_argument("job", type=Path, metavar="JOB.toml")
+    _add_set(parser)
+
+
+def _fill_resume(parser: Parser, _argv: Sequence[str]) -> None:
+    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
+
+
+def _fill_generate(parser: Parser, _argv: Sequence[str]) -> None:
+    from trainer.contract.generate import GenerateJob
+
+    _add_fields(parser, GenerateJob, GENERATE_FLAGS, required=("--model", "--prompt"))
+    parser.add_argument("--size", type=_size, metavar="WxH", help="size in pixels (default: the model's own)")
+    parser.add_argument(
+        "--lora",
+        type=_lora,
+        action="append",
+        default=[],
+        metavar="NAME:WEIGHT",
+        help="a LoRA by name or path, and how strongly it acts; may be given several times",
+    )
+
+
+def _fill_train(parser: Parser, _argv: Sequence[str]) -> None:
+    from trainer.contract.train import TrainJob
+
+    _add_fields(parser, TrainJob, TRAIN_FLAGS, required=tuple(TRAIN_FLAGS))
+    _add_set(parser)
+
+
+def _fill_models(parser: Parser, argv: Sequence[str]) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for action, words in MODEL_ACTIONS.items():
+        one = actions.add_parser(action, help=words, description=f"{words}.", allow_abbrev=False)
+        _add_common(one, top=False)
+        if action == "install":
+            one.add_argument("source", type=Path, metavar="SOURCE", help="a model file or a diffusers folder")
+            one.add_argument("--name", help="name it so in the library (default: the file's own name)")
+            clash = one.add_mutually_exclusive_group()
+            clash.add_argument("--replace", action="store_true", help="put it in the place of a model of the same name")
+            clash.add_argument("--keep-both", action="store_true", help="number it if there is one of the same name")
+            one.add_argument("--link", action="store_true", help="link it instead of copying: it needs no second room")
+        elif action != "list":
+            one.add_argument("model", metavar="M", help="a model by name, or a path")
+        if action == "convert" and action in argv:
+            from trainer.contract.convert import ConvertJob
+
+            _add_fields(one, ConvertJob, CONVERT_FLAGS, required=("--to",))
+
+
+def _fill_dataset(parser: Parser, _argv: Sequence[str]) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = actions.add_parser("check", help="look at every picture and caption", allow_abbrev=False)
+    _add_common(check, top=False)
+    check.add_argument("folder", type=Path, metavar="DIR")
+
+
+def _fill_self_test(parser: Parser, _argv: Sequence[str]) -> None:
+    parser.add_argument(
+        "--json",
+        dest="file",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="write the report as JSON to FILE, or without FILE to stdout",
+    )
+
+
+VERBS: dict[str, tuple[str, Callable[[Parser, Sequence[str]], None]]] = {
+    "demo": ("The main job on the starter model and the sample dataset", _fill_demo),
+    "run": ("Do the job in a file", _fill_run),
+    "resume": ("Go on with a training run", _fill_resume),
+    "generate": ("Make pictures from a prompt", _fill_generate),
+    "train": ("Train on a folder of pictures", _fill_train),
+    "models": ("Look after model files", _fill_models),
+    "dataset": ("Look after pictures and captions", _fill_dataset),
+    "self-test": ("Try out whether everything works on this machine", _fill_self_test),
+}
+
+MODEL_ACTIONS = {
+    "list": "List all models",
+    "show": "Tell what a model is, and why it is taken for that",
+    "install": "Put a model file or folder into the library",
+    "verify": "Read a model from end to end and compare its checksum",
+    "convert": "Write a model in another layout or precision",
+    "remove": "Move a model to the wastebasket",
+}
+
+
+def _add_set(parser: Parser) -> None:
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        type=_override,
+        action="append",
+        default=[],
+        metavar="a.b=value",
+        help="set any field of the job; may be given several times",
+    )
+
+
+def _add_fields(parser: Parser, job: "type[Part]", flags: dict[str, str], required: tuple[str, ...]) -> None:
+    """A flag for each field, with its type, choices, default and words taken from the field."""
+    for flag, path in flags.items():
+        kind, choices, words, default = _field(job, path)
+        shown = f"{words} (default: {default})" if flag not in required and default not in ("", None) else words
+        parser.add_argument(
+            flag,
+            dest=path,
+            type=kind,
+            choices=choices,
+            required=flag in required,
+            metavar=None if choices else "N" if kind in (int, float) else flag[2:].upper(),
+            help=shown.replace("%", "%%"),
+        )
+
+
+def _field(job: "type[Part]", path: str) -> tuple[type, tuple[str, ...] | None, str, object]:
+    """(type of the value, allowed words or None, help, default) of the field at a dotted path.
+
+    Of a union of parts (`method.kind`) the choices are those of all members, and the help is the union's own.
+    """
+    from trainer.contract.fields import about
+
+    parent, _, last = path.rpartition(".")
+    parts = [job]
+    if parent:
+        annotation = job.model_fields[parent].annotation
+        parts = list(get_args(annotation)) or [annotation]
+    words = about(parts[0], last).help if len(parts) == 1 else about(job, parent).help
+    field = parts[0].model_fields[last]
+    choices: tuple[str, ...] = ()
+    for part in parts:
+        if get_origin(part.model_fields[last].annotation) is Literal:
+            choices += get_args(part.model_fields[last].annotation)
+    kind = cast(type, field.annotation) if field.annotation in (int, float) else str
+    return kind, choices or None, words, field.get_default()
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write it as 512x768")
+    return int(width), int(height)
+
+
+def _lora(text: str) -> tuple[str, float]:
+    """`name:0.8`, `name`, or a path with or without a weight; a drive letter's colon is no weight."""
+    name, colon, weight = text.rpartition(":")
+    try:
+        return (name, float(weight)) if colon and name else (text, 1.0)
+    except ValueError:
+        if "/" in weight or "\\" in weight:
+            return text, 1.0
+        raise argparse.ArgumentTypeError(f"{weight!r} is no weight; write it as NAME:0.8") from None
+
+
+def _override(text: str) -> str:
+    path, equals, _ = text.partition("=")
+    if not equals or not all(name.isidentifier() for name in path.strip().split(".")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not understood; write it as a.b=value")
+    return text

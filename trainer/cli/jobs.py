@@ -1,0 +1,68 @@
+"""The verbs that are jobs. They run in this very process, so that torch is loaded once."""
+
+from argparse import Namespace
+from collections.abc import Callable
+
+from trainer.cli.arguments import CONVERT_FLAGS, GENERATE_FLAGS, TRAIN_FLAGS, job_tree
+from trainer.cli.output import Output
+from trainer.contract import events
+from trainer.contract.jobfile import Job, Tree, job_from_tree, read_tree, with_overrides
+from trainer.contract.run import Run
+from trainer.engine.execute import Ending, Session, execute_reporting, resume_reporting
+from trainer.home import Home
+
+
+def act(arguments: Namespace, home: Home, output: Output, wish: Callable[[], bool]) -> int:
+    """Do the verb's job. Returns the exit code. Raises UserError when there is no job to be made of the arguments."""
+    session = Session(home)
+    run = Run(output.event, wish)
+    if arguments.verb == "demo":
+        return _demo(arguments, run, session, output)
+    if arguments.verb == "resume":
+        return exit_code(resume_reporting(Run(output.event, wish, arguments.folder.absolute()), session))
+    return exit_code(execute_reporting(job_of(arguments), run, session))
+
+
+def job_of(arguments: Namespace) -> Job:
+    """The job that the arguments describe. Raises UserError naming the field that will not do."""
+    match arguments.verb:
+        case "run":
+            return job_from_tree(with_overrides(read_tree(arguments.job), arguments.overrides), str(arguments.job))
+        case "train":
+            tree = job_tree(arguments, "train", TRAIN_FLAGS)
+            return job_from_tree(with_overrides(tree, arguments.overrides))
+        case "generate":
+            return job_from_tree(_generate_tree(arguments))
+        case _:
+            return job_from_tree({**job_tree(arguments, "convert", CONVERT_FLAGS), "model": arguments.model})
+
+
+def exit_code(ending: Ending) -> int:
+    match ending:
+        case events.Finished():
+            return 0
+        case events.Failed():
+            return 1
+        case events.Stopped():
+            return 130
+
+
+def _generate_tree(arguments: Namespace) -> Tree:
+    tree = job_tree(arguments, "generate", GENERATE_FLAGS)
+    if arguments.size is not None:
+        tree["size"] = {"width": arguments.size[0], "height": arguments.size[1]}
+    if arguments.lora:
+        tree["loras"] = [{"name": name, "weight": weight} for name, weight in arguments.lora]
+    if not arguments.json:
+        tree["previews"] = {"every": 0}  # nobody sees them
+    return tree
+
+
+def _demo(arguments: Namespace, run: Run, session: Session, output: Output) -> int:
+    from trainer.engine.demo import Comparison, demo
+
+    made = demo(arguments.out.expanduser().absolute(), arguments.steps, run, session)
+    if not isinstance(made, Comparison):
+        return exit_code(made)
+    output.answer(made.to_dict(), [*map(str, made.paths), made.sentence()])
+    return 0
