@@ -4,7 +4,7 @@
 
 Run it in the environment that `packaging/dev.py` made. It takes one to two hours on two cores and can be stopped and
 started again at any time: what is done is not done again, and a training goes on from its last checkpoint. The result
-is resources/models/starter.safetensors; measure.py writes the figures of its model card.
+is resources/models/starter.safetensors; evaluate.py writes the figures of its model card.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main() -> None:
     target = ROOT / "resources" / "models" / "starter.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(made, target)
-    python(HERE / "measure.py", "--model", target, "--card", ROOT / "resources" / "models" / "starter.md")
+    python(HERE / "evaluate.py", "--model", target, "--card", target.with_suffix(".md"))
 
 
 def train(job: Path, world: Path, home: Path) -> None:

@@ -1,0 +1,144 @@
+"""Architectures: the published configs, reading them back from shapes, and the numbers of the noise schedule."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from tests import tiny
+from trainer.contract.errors import UserError
+from trainer.models import sd_keys
+from trainer.models.architecture import Architecture
+from trainer.models.networks import without_weights
+from trainer.models.sd import SD1, alphas_cumprod, latent_to_rgb
+
+SD15_UNET = {
+    "act_fn": "silu",
+    "attention_head_dim": 8,
+    "block_out_channels": (320, 640, 1280, 1280),
+    "center_input_sample": False,
+    "cross_attention_dim": 768,
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    "downsample_padding": 1,
+    "flip_sin_to_cos": True,
+    "freq_shift": 0,
+    "in_channels": 4,
+    "layers_per_block": 2,
+    "mid_block_scale_factor": 1,
+    "norm_eps": 1e-5,
+    "norm_num_groups": 32,
+    "out_channels": 4,
+    "sample_size": 64,
+    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+}
+SD21_UNET = {
+    **SD15_UNET,
+    "attention_head_dim": (5, 10, 20, 20),
+    "cross_attention_dim": 1024,
+    "sample_size": 96,
+    "upcast_attention": True,
+    "use_linear_projection": True,
+}
+VAE = {
+    "act_fn": "silu",
+    "block_out_channels": (128, 256, 512, 512),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "in_channels": 3,
+    "latent_channels": 4,
+    "layers_per_block": 2,
+    "norm_num_groups": 32,
+    "out_channels": 3,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+}
+CLIP_L = {
+    "hidden_act": "quick_gelu",
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "max_position_embeddings": 77,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+    "projection_dim": 768,
+    "vocab_size": 49408,
+}
+OPEN_CLIP_H = {
+    "hidden_act": "gelu",
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "max_position_embeddings": 77,
+    "num_attention_heads": 16,
+    "num_hidden_layers": 23,
+    "projection_dim": 512,
+    "vocab_size": 49408,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "unet", "text", "side"), [("sd15", SD15_UNET, CLIP_L, 512), ("sd21", SD21_UNET, OPEN_CLIP_H, 768)]
+)
+def test_configs_are_the_published_ones(name: str, unet: dict[str, Any], text: dict[str, Any], side: int) -> None:
+    shape = Architecture.named(name)
+    assert unet.items() <= shape.unet_config().items()
+    assert {**VAE, "sample_size": side}.items() <= shape.vae_config().items()
+    assert text.items() <= shape.text_config().items()
+
+
+@pytest.mark.parametrize("name", ["sd15", "sd21", "starter"])
+def test_an_architecture_is_read_back_from_its_files_shapes(name: str) -> None:
+    shape = Architecture.named(name)
+    parts = without_weights(shape)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for network, entries in (
+        (parts.unet, sd_keys.unet_entries),
+        (parts.vae, sd_keys.vae_entries),
+        (parts.text_encoder, sd_keys.text_entries),
+    ):
+        state = network.state_dict()
+        shapes |= {entry.original: tuple(entry.join(state).shape) for entry in entries(shape, state)}
+    assert Architecture.of_single_file(shapes, shape.family, shape.prediction, shape.default_size) == shape
+    wider = "model.diffusion_model.input_blocks.0.0.weight"
+    shapes[wider] = (shapes[wider][0], 9, 3, 3)
+    assert Architecture.of_single_file(shapes, shape.family, shape.prediction, (64, 64)).unet.in_channels == 9
+
+
+def test_an_unknown_blank_model_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match="no blank model named 'sd3'") as error:
+        Architecture.named("sd3")
+    assert "sd15, sd21, starter" in error.value.fix
+
+
+def test_noise_schedule_has_the_golden_numbers() -> None:
+    table = alphas_cumprod()
+    assert (table.dtype, table.shape) == (torch.float64, (1000,))
+    assert table[0].item() == pytest.approx(0.99915, abs=1e-8)
+    assert table[999].item() == pytest.approx(0.00466010, abs=1e-7)
+    sigma = ((1 - table) / table).sqrt()
+    assert sigma[0].item() == pytest.approx(0.0291675, abs=1e-6)
+    assert sigma[999].item() == pytest.approx(14.614641, abs=1e-5)
+
+
+def test_preview_matrix_comes_from_the_metadata_or_is_sd15s() -> None:
+    assert latent_to_rgb({}, 4).shape == (5, 3)
+    text = "[[1,2,3],[0,0,0],[0,0,0],[0,0,0],[0.5,0,0]]"
+    assert latent_to_rgb({"gesso.latent_to_rgb": text}, 4)[4, 0] == 0.5
+    for bad in ("[[1,2,3]]", "no JSON", "[[[[", "{}", text.replace("0.5", "NaN"), '[["a"]]'):
+        with pytest.raises(UserError, match="latent_to_rgb"):
+            latent_to_rgb({"gesso.latent_to_rgb": bad}, 4)
+
+
+def test_a_blank_model_follows_the_seed_and_starts_by_predicting_nothing() -> None:
+    shape = tiny.architecture()
+
+    def made() -> Any:
+        torch.manual_seed(3)
+        return SD1.blank(shape, device=torch.device("cpu"), dtype=torch.float32)
+
+    with torch.random.fork_rng(devices=[]):
+        first, second = made(), made()
+    for part in ("unet", "vae", "text_encoder"):
+        left, right = getattr(first, part).state_dict(), getattr(second, part).state_dict()
+        assert all(torch.equal(left[name], right[name]) for name in left)
+    with torch.no_grad():
+        conditioning = SD1.encode_text(first, ["a cat"])
+        assert not SD1.predict(first, torch.ones(1, 4, 8, 8), torch.tensor([5]), conditioning).any()
+    assert not any(parameter.requires_grad for parameter in first.unet.parameters())
+    assert first.size_step == 16

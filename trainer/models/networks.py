@@ -1,0 +1,117 @@
+"""The networks of SD 1.x and 2.x, built from an architecture: on `meta` for weights to be assigned, or random."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainer.contract.errors import UserError
+from trainer.models.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a model file holds: an architecture, its three networks, and what else stood in the file."""
+
+    architecture: Architecture
+    unet: nn.Module
+    vae: nn.Module
+    text_encoder: nn.Module
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    unused: dict[str, Tensor] = field(default_factory=dict)
+
+
+def unet(architecture: Architecture) -> nn.Module:
+    """diffusers' UNet2DConditionModel, on the device that is torch's default."""
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    return UNet2DConditionModel(**architecture.unet_config())
+
+
+def vae(architecture: Architecture) -> nn.Module:
+    """diffusers' AutoencoderKL, on the device that is torch's default."""
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    return AutoencoderKL(**architecture.vae_config())
+
+
+def text_encoder(architecture: Architecture) -> nn.Module:
+    """transformers' CLIPTextModel, on the device that is torch's default."""
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    return CLIPTextModel(CLIPTextConfig(**architecture.text_config()))
+
+
+def without_weights(architecture: Architecture) -> Parts:
+    """The three networks on `meta`: at once, and without memory."""
+    with torch.device("meta"):
+        return Parts(architecture, unet(architecture), vae(architecture), text_encoder(architecture))
+
+
+NARROW_LOG_VARIANCE = -8.0
+"""Of an untrained VAE's latents: a standard deviation of exp(-4), about 0.02."""
+
+
+def blank(architecture: Architecture, device: torch.device, dtype: torch.dtype) -> Parts:
+    """Random weights from torch's global generator, always drawn on the CPU so that a seed means one model.
+
+    The last convolution of every residual branch of the UNet, and of the UNet itself, starts at zero, as in the
+    original (CompVis/stable-diffusion, ldm/modules/diffusionmodules/openaimodel.py: zero_module). The VAE's posterior
+    starts narrow: with the usual weights its noise would be three times its signal, and colours are learned late.
+    """
+    built = [unet(architecture), vae(architecture), text_encoder(architecture)]
+    with torch.no_grad():
+        for name, parameter in built[0].named_parameters():
+            if _starts_at_zero(name):
+                parameter.zero_()
+        moments: Any = built[1].get_submodule("quant_conv")
+        moments.weight[moments.out_channels // 2 :] = 0
+        moments.bias[moments.out_channels // 2 :] = NARROW_LOG_VARIANCE
+    # diffusers' own `to` warns about parts that should stay in fp32, of which these networks have none.
+    placed: list[Any] = [nn.Module.to(network, device, dtype) for network in built]
+    return Parts(architecture, *placed)
+
+
+def _starts_at_zero(name: str) -> bool:
+    path = name.rpartition(".")[0]
+    return path.endswith(".conv2") or path.endswith(".proj_out") or path == "conv_out"
+
+
+def assign(network: nn.Module, state: Mapping[str, Tensor], what: str, where: str) -> None:
+    """Give a network on `meta` its weights, without copying them.
+
+    Raises UserError that names the part (`what`) and the file (`where`) when tensors are missing or have other shapes.
+    """
+    wanted: dict[str, Tensor] = network.state_dict()
+    missing = [name for name in wanted if name not in state]
+    if len(missing) == len(wanted):
+        raise UserError(f"{where} has no {what}.", "Choose a whole model (a checkpoint).")
+    if missing:
+        raise UserError(
+            f"The {what} of {where} is incomplete: {len(missing)} of {len(wanted)} tensors are missing.",
+            "Get the model again.",
+            f"The first is {missing[0]}.",
+        )
+    for name, tensor in state.items():
+        if tensor.shape != wanted[name].shape:
+            raise UserError(
+                f"The {what} of {where} does not fit together: {name} is {_by(tensor)} instead of {_by(wanted[name])}.",
+                "Get the model again, or choose another one.",
+            )
+    network.load_state_dict(state, assign=True)
+    _place_buffers(network, next(iter(state.values())).device)
+
+
+def _by(tensor: Tensor) -> str:
+    return " x ".join(str(side) for side in tensor.shape)
+
+
+def _place_buffers(network: nn.Module, device: torch.device) -> None:
+    """Files don't hold a text encoder's position numbers; they are 0, 1, 2 and so on."""
+    for name, buffer in list(network.named_buffers()):
+        path, _, last = name.rpartition(".")
+        assert last == "position_ids", f"nothing fills the buffer {name}"
+        positions = torch.arange(buffer.shape[-1], device=device).expand(buffer.shape)
+        network.get_submodule(path).register_buffer(last, positions, persistent=False)

@@ -1,0 +1,94 @@
+"""From a model's name or path to its networks in memory."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from trainer.contract.common import Hardware
+from trainer.contract.errors import UserError
+from trainer.contract.run import Run
+from trainer.home import Home
+from trainer.library.identity import Kind, ModelFamily
+from trainer.library.index import Index
+from trainer.models.architecture import Architecture
+from trainer.models.device import choose
+from trainer.models.family import Bundle
+from trainer.models.sd import SD1, SD2, StableDiffusion
+
+FAMILIES: dict[str, StableDiffusion] = {"sd1": SD1, "sd2": SD2}
+"""Every family that Gesso can load, by the name that trainer.library.identify gives it."""
+
+BLANK = "blank:"
+VARIANTS = ("standard", "inpainting")
+
+
+def open_model(source: str, home: Home, *, hardware: Hardware, ema: bool = False, run: Run | None = None) -> Bundle:
+    """The model `source`, a name in the library or a path, on the device and in the precision of `hardware`.
+
+    `blank:NAME` is resources/architectures/NAME.json with random weights; the caller seeds torch before. `ema` takes
+    the averaged weights of a file that has both. Raises UserError when there is no such model, when it is not one
+    that can be loaded, and when something is missing in it.
+    """
+    device, dtype = choose(hardware, run)
+    if source.startswith(BLANK):
+        architecture = Architecture.named(source.removeprefix(BLANK))
+        return FAMILIES[architecture.family].blank(architecture, device=device, dtype=dtype)
+    entry = Index(home).find(source, kinds=(Kind.CHECKPOINT,))
+    assert entry.identity is not None  # `find` gives nothing that could not be identified
+    family = _family(entry.path, entry.identity.family, entry.identity.variant)
+    if run is not None:
+        run.status(f"loading {entry.name}")
+    bundle = family.load(entry.path, device=device, dtype=dtype, ema=ema, progress=_progress(run))
+    _require_written(bundle)
+    return bundle
+
+
+def nan_tensors(bundle: Bundle) -> list[str]:
+    """Names of weights that hold something that is not a finite number, as `unet.conv_in.weight`. Reads all of them.
+
+    Such a model makes black pictures, and nothing can be trained on it.
+    """
+    return [
+        f"{part}.{name}"
+        for part in ("unet", "vae", "text_encoder")
+        for name, weight in getattr(bundle, part).state_dict().items()
+        if not torch.isfinite(weight).all()
+    ]
+
+
+def _family(path: Path, family: ModelFamily, variant: str) -> StableDiffusion:
+    if family not in FAMILIES:
+        raise UserError(
+            f"{path.name} belongs to {family.label}, which Gesso can't load yet.",
+            "Choose a Stable Diffusion 1.x or 2.x model.",
+        )
+    if variant not in VARIANTS:
+        raise UserError(
+            f"{path.name} is a {variant} model of {family.label}, a kind that Gesso can't load yet.",
+            "Choose a standard Stable Diffusion 1.x or 2.x model.",
+        )
+    return FAMILIES[family]
+
+
+def _require_written(bundle: Bundle) -> None:
+    """Refuse a file of the right size whose tensors were never written: a download that was broken off, or a power
+    failure, leaves zeros. One weight of each part tells, the largest."""
+    for part, label in (("unet", "UNet"), ("vae", "VAE"), ("text_encoder", "text encoder")):
+        largest: torch.Tensor = max(getattr(bundle, part).parameters(), key=torch.numel)
+        if not largest.any():
+            raise UserError(
+                f"{bundle.source.name} is incomplete: its {label} holds only zeros.",
+                "Download or copy the file again.",
+            )
+
+
+def _progress(run: Run | None) -> Callable[[int, int], None] | None:
+    if run is None:
+        return None
+
+    def tell(done: int, total: int) -> None:
+        run.check()
+        run.progress("tensors", done, total)
+
+    return tell

@@ -1,0 +1,185 @@
+"""Stable Diffusion 1.x and 2.x (Rombach et al. 2022, arXiv 2112.10752): one family class, two families by parameter."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainer.contract.errors import UserError
+from trainer.models import checkpoint, diffusers_folder, networks
+from trainer.models.architecture import LATENT_SCALE, Architecture, FamilyName
+from trainer.models.family import LATENT_TO_RGB_KEY, Bundle, Conditioning
+from trainer.models.lora_targets import lora_targets
+from trainer.models.tokenizer import clip_tokenizer, token_ids
+
+TIMESTEPS = 1000
+BETA_START, BETA_END = 0.00085, 0.012
+
+LATENT_TO_RGB = (
+    (0.3512, 0.2297, 0.3227),
+    (0.3250, 0.4974, 0.2350),
+    (-0.2829, 0.1762, 0.2721),
+    (-0.2120, -0.2616, -0.7177),
+    (0.0, 0.0, 0.0),
+)
+"""For SD 1.5's autoencoder, as ComfyUI publishes it (comfy/latent_formats.py), and a row of zeros for the bias.
+A model with an autoencoder of its own carries its matrix in the metadata, under `LATENT_TO_RGB_KEY`."""
+
+
+@dataclass
+class SDBundle(Bundle):
+    """A Bundle that remembers its architecture, and the file's tensors that no network uses but `save` gives back."""
+
+    shape: Architecture = field(default_factory=lambda: Architecture.named("sd15"))
+    unused: dict[str, Tensor] = field(default_factory=dict)
+
+
+class StableDiffusion:
+    """The verbs of trainer.models.family.Family for SD 1.x (`name` sd1) and SD 2.x (sd2)."""
+
+    def __init__(self, name: FamilyName) -> None:
+        self.name: str = name
+        self._family: FamilyName = name
+
+    def load(
+        self,
+        source: Path,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        ema: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SDBundle:
+        """Read a single file in the original layout or a diffusers folder, offline; see Family.load."""
+        read = diffusers_folder.read if source.is_dir() else checkpoint.read
+        parts = read(source, family=self._family, device=device, dtype=dtype, ema=ema, progress=progress)
+        return self._bundle(parts, source, device, dtype)
+
+    def blank(
+        self, architecture: Architecture, *, device: torch.device, dtype: torch.dtype, source: Path = Path()
+    ) -> SDBundle:
+        """Networks with random weights, drawn from torch's global generator on the CPU: seed it before the call."""
+        return self._bundle(networks.blank(architecture, device, dtype), source, device, dtype)
+
+    def save(self, bundle: Bundle, path: Path, *, dtype: torch.dtype | None, metadata: Mapping[str, str]) -> None:
+        """Write the original single-file layout, atomically. `dtype` None keeps each weight's own."""
+        checkpoint.write(_parts(bundle), path, dtype=dtype, metadata=metadata)
+
+    def save_folder(self, bundle: Bundle, path: Path, *, dtype: torch.dtype | None) -> None:
+        """Write a diffusers folder, atomically."""
+        diffusers_folder.write(_parts(bundle), path, dtype=dtype)
+
+    def encode_text(self, bundle: Bundle, prompts: Sequence[str]) -> dict[str, Tensor]:
+        """`context` [B, 77, width] in the bundle's dtype: the last used layer, after the final layer norm.
+
+        SD 1.x uses all layers of CLIP ViT-L/14; SD 2.x leaves out the last of OpenCLIP ViT-H/14 (so has 23).
+        """
+        ids = token_ids(bundle.tokenizer, prompts).to(bundle.device)
+        return {"context": bundle.text_encoder(ids).last_hidden_state.to(bundle.dtype)}
+
+    def encode_pictures(self, bundle: Bundle, pixels: Tensor) -> Tensor:
+        """[B, 2C, h, w]: mean and log-variance of the unscaled latents, in the dtype of `pixels`."""
+        vae: Any = bundle.vae
+        moments = vae.quant_conv(vae.encoder(pixels.to(bundle.device, bundle.dtype)))
+        return moments.to(pixels.dtype)
+
+    def latents(self, bundle: Bundle, moments: Tensor, noise: Tensor | None) -> Tensor:
+        """Scaled latents from moments. The log-variance is held within [-30, 20], as CompVis and diffusers do."""
+        mean, log_variance = moments.chunk(2, dim=1)
+        if noise is not None:
+            mean = mean + torch.exp(0.5 * log_variance.clamp(-30.0, 20.0)) * noise
+        return mean * bundle.latent_scale
+
+    def decode(self, bundle: Bundle, latents: Tensor) -> Tensor:
+        """Pixels [B, 3, H, W] about [-1, 1], not clamped, in the dtype of `latents`."""
+        vae: Any = bundle.vae
+        scaled = (latents / bundle.latent_scale).to(bundle.device, bundle.dtype)
+        return vae.decoder(vae.post_quant_conv(scaled)).to(latents.dtype)
+
+    def predict(self, bundle: Bundle, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
+        """The UNet's output in the dtype of `noisy`. It computes in the bundle's dtype, or in autocast's.
+
+        Raises UserError for a model whose UNet wants more than noisy latents: a mask and a picture, to inpaint.
+        """
+        unet: Any = bundle.unet
+        if unet.config.in_channels != noisy.shape[1]:
+            raise UserError(
+                f"{bundle.source.name} is made for inpainting: it wants a picture and a mask beside the prompt.",
+                "Choose a standard model.",
+            )
+        context = conditioning["context"].to(bundle.device, bundle.dtype)
+        output = unet(noisy.to(bundle.device, bundle.dtype), timesteps.to(bundle.device), context, return_dict=False)
+        return output[0].to(noisy.dtype)
+
+    def lora_targets(self, bundle: Bundle, *, text_encoder: bool, convolutions: bool) -> dict[str, str]:
+        """Module paths to kohya names; see trainer.models.lora_targets."""
+        return lora_targets(bundle, text_encoder=text_encoder, convolutions=convolutions)
+
+    def _bundle(self, parts: networks.Parts, source: Path, device: torch.device, dtype: torch.dtype) -> SDBundle:
+        shape = parts.architecture
+        return SDBundle(
+            family=self,
+            source=source,
+            unet=_at_rest(parts.unet),
+            vae=_at_rest(_channels_last(parts.vae, device)),
+            text_encoder=_at_rest(parts.text_encoder),
+            tokenizer=clip_tokenizer(pad_with_end=self.name == "sd1"),
+            prediction=shape.prediction,
+            alphas_cumprod=alphas_cumprod(),
+            latent_scale=LATENT_SCALE,
+            latent_channels=shape.vae.latent_channels,
+            pixels_per_latent=shape.vae.pixels_per_latent,
+            latent_to_rgb=latent_to_rgb(parts.metadata, shape.vae.latent_channels),
+            default_size=shape.default_size,
+            size_step=shape.vae.pixels_per_latent * 2 ** (len(shape.unet.block_out_channels) - 1),
+            device=device,
+            dtype=dtype,
+            architecture=checkpoint.MODELSPEC_NAMES[self._family, shape.prediction],
+            metadata=dict(parts.metadata),
+            shape=shape,
+            unused=parts.unused,
+        )
+
+
+SD1 = StableDiffusion("sd1")
+SD2 = StableDiffusion("sd2")
+
+
+def alphas_cumprod() -> Tensor:
+    """[1000] float64: the scaled-linear schedule, beta_i = linspace(sqrt(0.00085), sqrt(0.012), 1000)^2."""
+    betas = torch.linspace(BETA_START**0.5, BETA_END**0.5, TIMESTEPS, dtype=torch.float64) ** 2
+    return torch.cumprod(1 - betas, dim=0)
+
+
+def latent_to_rgb(metadata: Mapping[str, str], latent_channels: int) -> Tensor:
+    """[latent_channels + 1, 3] from the model's metadata, else SD 1.5's. UserError if the metadata makes no sense."""
+    text = metadata.get(LATENT_TO_RGB_KEY)
+    if text is None:
+        return torch.tensor(LATENT_TO_RGB)
+    fix = "Get the model again, or choose another one."
+    try:
+        matrix = torch.tensor(json.loads(text), dtype=torch.float32)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"The model's metadata {LATENT_TO_RGB_KEY} is no table of numbers.", fix) from error
+    if matrix.shape != (latent_channels + 1, 3) or not torch.isfinite(matrix).all():
+        raise UserError(f"The model's metadata {LATENT_TO_RGB_KEY} does not fit the model.", fix)
+    return matrix
+
+
+def _at_rest(network: nn.Module) -> nn.Module:
+    return network.requires_grad_(False).eval()
+
+
+def _channels_last(network: nn.Module, device: torch.device) -> nn.Module:
+    """Weights laid out as [out, kh, kw, in]: the VAE is a fifth quicker with them on a CPU (the UNet is not)."""
+    to: Any = nn.Module.to  # its hints leave out that the format may be given alone
+    return network if device.type == "mps" else to(network, memory_format=torch.channels_last)
+
+
+def _parts(bundle: Bundle) -> networks.Parts:
+    assert isinstance(bundle, SDBundle)
+    return networks.Parts(bundle.shape, bundle.unet, bundle.vae, bundle.text_encoder, bundle.metadata, bundle.unused)

@@ -1,0 +1,220 @@
+"""The names of tensors in the original single-file layout, for the networks of SD 1.x and 2.x.
+
+Facts from CompVis/stable-diffusion (ldm/modules/diffusionmodules) and mlfoundations/open_clip on the one side,
+diffusers and transformers on the other. The names follow from the levels of the architecture, so that a model of any
+size has them; each name of ours is matched to the original's, and never the other way round: nothing is guessed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from trainer.models.architecture import CLIP, OPEN_CLIP, UNET, VAE, Architecture
+
+EMA = "model_ema."
+POSITION_IDS = CLIP + "text_model.embeddings.position_ids"
+
+Form = Literal["same", "pointwise", "joined"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tensor of the file and what it is called here.
+
+    `pointwise`: a linear layer that the file stores as a 1x1 convolution [out, in, 1, 1].
+    `joined`: query, key and value in one tensor, stacked along the first dimension; `keys` are the three.
+    """
+
+    original: str
+    keys: tuple[str, ...]
+    form: Form = "same"
+
+    def split(self, stored: Tensor) -> tuple[Tensor, ...]:
+        """The file's tensor as ours, one for each of `keys`."""
+        if self.form == "joined":
+            # Copies: views of one storage could not be saved or moved one by one.
+            return tuple(piece.clone() for piece in stored.chunk(3))
+        if self.form == "pointwise" and stored.ndim == 4:
+            return (stored.flatten(1),)
+        return (stored,)
+
+    def join(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """Our tensors as the file's."""
+        ours = [tensors[key].detach() for key in self.keys]
+        if self.form == "joined":
+            return torch.cat(ours)
+        return ours[0][:, :, None, None] if self.form == "pointwise" and ours[0].ndim == 2 else ours[0]
+
+
+def ema_name(original: str) -> str:
+    """Where the averaged copy of a UNet's tensor stands: the name without its dots, as CompVis' LitEma registers it."""
+    return EMA + original.removeprefix("model.").replace(".", "")
+
+
+def plain(key: str) -> str:
+    """A text encoder's tensor without the `text_model.` that some versions of transformers put in front."""
+    return key.removeprefix("text_model.")
+
+
+# --- UNet ---------------------------------------------------------------------------------------------------------
+
+_RESNET = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+
+
+def unet_entries(architecture: Architecture, keys: Iterable[str]) -> list[Entry]:
+    """For `keys`, the names of a diffusers UNet2DConditionModel of this architecture."""
+    modules = _unet_modules(architecture)
+    return [Entry(UNET + _renamed(key, modules), (key,)) for key in keys]
+
+
+def _unet_modules(architecture: Architecture) -> dict[str, str]:
+    """diffusers' module paths to the original's. Transformers are named alike inside, so their root is enough."""
+    levels, layers = len(architecture.unet.block_out_channels), architecture.unet.layers_per_block
+    modules = {
+        "conv_in": "input_blocks.0.0",
+        "time_embedding.linear_1": "time_embed.0",
+        "time_embedding.linear_2": "time_embed.2",
+        "conv_norm_out": "out.0",
+        "conv_out": "out.2",
+        **_resnet("mid_block.resnets.0", "middle_block.0"),
+        "mid_block.attentions.0": "middle_block.1",
+        **_resnet("mid_block.resnets.1", "middle_block.2"),
+    }
+    number = 1
+    for level in range(levels):
+        for layer in range(layers):
+            modules |= _resnet(f"down_blocks.{level}.resnets.{layer}", f"input_blocks.{number}.0")
+            modules[f"down_blocks.{level}.attentions.{layer}"] = f"input_blocks.{number}.1"
+            number += 1
+        modules[f"down_blocks.{level}.downsamplers.0.conv"] = f"input_blocks.{number}.0.op"
+        number += 1
+    number = 0
+    for level, attends in enumerate(reversed(architecture.unet.attention)):
+        for layer in range(layers + 1):
+            modules |= _resnet(f"up_blocks.{level}.resnets.{layer}", f"output_blocks.{number}.0")
+            modules[f"up_blocks.{level}.attentions.{layer}"] = f"output_blocks.{number}.1"
+            number += 1
+        # The upsampler stands in the level's last block, after the transformer where there is one.
+        modules[f"up_blocks.{level}.upsamplers.0.conv"] = f"output_blocks.{number - 1}.{2 if attends else 1}.conv"
+    return modules
+
+
+def _resnet(ours: str, original: str) -> dict[str, str]:
+    return {f"{ours}.{name}": f"{original}.{other}" for name, other in _RESNET.items()}
+
+
+# --- VAE ----------------------------------------------------------------------------------------------------------
+
+_VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
+_OLD_VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+
+
+def vae_entries(architecture: Architecture, keys: Iterable[str]) -> list[Entry]:
+    """For `keys`, the names of a diffusers AutoencoderKL of this architecture."""
+    modules = _vae_modules(architecture)
+    return [Entry(VAE + _renamed(key, modules), (key,), _vae_form(key)) for key in keys]
+
+
+def _vae_form(key: str) -> Form:
+    attends = ".attentions." in key and ".group_norm." not in key
+    return "pointwise" if attends and key.endswith(".weight") else "same"
+
+
+def _vae_modules(architecture: Architecture) -> dict[str, str]:
+    levels, layers = len(architecture.vae.block_out_channels), architecture.vae.layers_per_block
+    modules = {"quant_conv": "quant_conv", "post_quant_conv": "post_quant_conv"}
+    for half in ("encoder", "decoder"):
+        modules |= {f"{half}.{name}": f"{half}.{name}" for name in ("conv_in", "conv_out")}
+        modules[f"{half}.conv_norm_out"] = f"{half}.norm_out"
+        modules |= _vae_resnet(f"{half}.mid_block.resnets.0", f"{half}.mid.block_1")
+        modules |= _vae_resnet(f"{half}.mid_block.resnets.1", f"{half}.mid.block_2")
+        attention = {
+            f"{half}.mid_block.attentions.0.{name}": f"{half}.mid.attn_1.{other}"
+            for name, other in _VAE_ATTENTION.items()
+        }
+        modules |= attention
+    for level in range(levels):
+        ours, original = f"encoder.down_blocks.{level}", f"encoder.down.{level}"
+        for layer in range(layers):
+            modules |= _vae_resnet(f"{ours}.resnets.{layer}", f"{original}.block.{layer}")
+        modules[f"{ours}.downsamplers.0.conv"] = f"{original}.downsample.conv"
+        # The original counts the decoder's levels from the finest, as it does the encoder's.
+        ours, original = f"decoder.up_blocks.{level}", f"decoder.up.{levels - 1 - level}"
+        for layer in range(layers + 1):
+            modules |= _vae_resnet(f"{ours}.resnets.{layer}", f"{original}.block.{layer}")
+        modules[f"{ours}.upsamplers.0.conv"] = f"{original}.upsample.conv"
+    return modules
+
+
+def _vae_resnet(ours: str, original: str) -> dict[str, str]:
+    same = {f"{ours}.{name}": f"{original}.{name}" for name in ("norm1", "conv1", "norm2", "conv2")}
+    return {**same, f"{ours}.conv_shortcut": f"{original}.nin_shortcut"}
+
+
+def modern_vae_key(key: str) -> str:
+    """A name in a diffusers file as diffusers has it since 0.15; older files name the attention's layers otherwise."""
+    path, _, kind = key.rpartition(".")
+    path, _, name = path.rpartition(".")
+    if path.endswith(".mid_block.attentions.0") and name in _OLD_VAE_ATTENTION:
+        return f"{path}.{_OLD_VAE_ATTENTION[name]}.{kind}"
+    return key
+
+
+# --- text encoders ------------------------------------------------------------------------------------------------
+
+_OPEN_CLIP_LAYER = {
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+    "self_attn.out_proj": "attn.out_proj",
+}
+
+
+def text_entries(architecture: Architecture, keys: Iterable[str]) -> list[Entry]:
+    """For `keys`, the names of a transformers CLIPTextModel, with or without `text_model.` in front."""
+    if architecture.family == "sd1":
+        return [Entry(f"{CLIP}text_model.{plain(key)}", (key,)) for key in keys]
+    return _open_clip_entries(architecture, {plain(key): key for key in keys})
+
+
+def open_clip_layer(number: int) -> str:
+    """Prefix of a layer's tensors in the original layout of SD 2.x."""
+    return f"{OPEN_CLIP}transformer.resblocks.{number}."
+
+
+def _open_clip_entries(architecture: Architecture, keys: Mapping[str, str]) -> list[Entry]:
+    modules = {"embeddings.token_embedding": "token_embedding", "final_layer_norm": "ln_final"}
+    for number in range(architecture.text.layers):
+        layer = f"encoder.layers.{number}."
+        modules |= {layer + name: f"transformer.resblocks.{number}.{other}" for name, other in _OPEN_CLIP_LAYER.items()}
+    entries = [Entry(OPEN_CLIP + "positional_embedding", (keys["embeddings.position_embedding.weight"],))]
+    for name, key in keys.items():
+        path, _, kind = name.rpartition(".")
+        if path.endswith(".self_attn.q_proj"):
+            number = int(path.split(".")[2])
+            joined = tuple(keys[f"encoder.layers.{number}.self_attn.{which}_proj.{kind}"] for which in "qkv")
+            entries.append(Entry(f"{open_clip_layer(number)}attn.in_proj_{kind}", joined, "joined"))
+        elif path in modules:
+            entries.append(Entry(f"{OPEN_CLIP}{modules[path]}.{kind}", (key,)))
+    return entries
+
+
+def _renamed(key: str, modules: Mapping[str, str]) -> str:
+    """`key` with the longest module path that `modules` knows replaced. KeyError if it knows none."""
+    path = key
+    while path:
+        path = path.rpartition(".")[0]
+        if path in modules:
+            return modules[path] + key[len(path) :]
+    raise KeyError(key)

@@ -1,0 +1,128 @@
+"""Tensors in and out of safetensors files, one at a time, so that a model never stands in memory twice.
+
+Reading maps the file where the number format is already right, and otherwise converts tensor by tensor. Files are
+opened only after trainer.library.header has checked every offset. Writing keeps to the order of the safetensors
+library (larger number formats first, then by name), so that the same tensors always make the same file.
+"""
+
+import io
+import json
+import math
+import mmap
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import torch
+from torch import Tensor
+
+from trainer.files import require_room, write_atomically
+from trainer.library.header import Header, read_header
+
+DTYPES = {
+    "BOOL": torch.bool,
+    "U8": torch.uint8,
+    "I8": torch.int8,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I16": torch.int16,
+    "U16": torch.uint16,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I32": torch.int32,
+    "U32": torch.uint32,
+    "F32": torch.float32,
+    "I64": torch.int64,
+    "U64": torch.uint64,
+    "F64": torch.float64,
+}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+class TensorFile:
+    """A checked safetensors file, open for reading. Tensors that were mapped outlive its closing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.header: Header = read_header(path)
+        self._stack = ExitStack()
+        self._file: io.BufferedReader = self._stack.enter_context(path.open("rb"))
+        # A private mapping: writing to a tensor changes the page in memory, never the file.
+        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
+
+    def __enter__(self) -> "TensorFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: tensor.shape for name, tensor in self.header.tensors.items()}
+
+    def load(self, name: str, device: torch.device, dtype: torch.dtype | None) -> Tensor:
+        """Tensor `name` on `device`; floating point ones as `dtype` (None: as stored). KeyError if there is none."""
+        info = self.header.tensors[name]
+        stored = DTYPES[info.dtype]
+        wanted = dtype if dtype is not None and stored.is_floating_point else stored
+        start = self.header.data_start + info.begin
+        if math.prod(info.shape) == 0:
+            return torch.empty(info.shape, dtype=wanted, device=device)
+        aligned = start % stored.itemsize == 0
+        if aligned and wanted == stored:
+            count = (info.end - info.begin) // stored.itemsize
+            tensor = torch.frombuffer(self._map, dtype=stored, count=count, offset=start)
+        else:
+            # Read instead of mapped, so that the file's own pages don't count beside the converted copy.
+            self._file.seek(start)
+            data = bytearray(info.end - info.begin)
+            self._file.readinto(data)
+            tensor = torch.frombuffer(data, dtype=stored)
+        return tensor.reshape(info.shape).to(device, wanted)
+
+
+def write_tensors(
+    path: Path,
+    tensors: Mapping[str, Callable[[], Tensor]],
+    *,
+    dtype: torch.dtype | None,
+    metadata: Mapping[str, str],
+) -> None:
+    """Write a safetensors file atomically, after making sure that there is room.
+
+    Each tensor is fetched twice, once for its shape, so fetching must be cheap. Floating point ones are written as
+    `dtype` (None: as they are).
+    """
+    described = {name: _description(fetch(), dtype) for name, fetch in tensors.items()}
+    ordered = sorted(described, key=lambda name: (-described[name][0].itemsize, name))
+    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+    offset = 0
+    for name in ordered:
+        stored, shape = described[name]
+        size = math.prod(shape) * stored.itemsize
+        header[name] = {"dtype": _NAMES[stored], "shape": list(shape), "data_offsets": [offset, offset + size]}
+        offset += size
+    raw = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    raw += b" " * (-len(raw) % 8)
+    require_room(path.parent, 8 + len(raw) + offset, path.name)
+
+    def write(partial: Path) -> None:
+        with partial.open("wb") as file:
+            file.write(len(raw).to_bytes(8, "little") + raw)
+            for name in ordered:
+                file.write(tensor_bytes(tensors[name](), described[name][0]))
+
+    write_atomically(path, write)
+
+
+def tensor_bytes(tensor: Tensor, dtype: torch.dtype) -> memoryview:
+    """The bytes of a tensor as `dtype`, little-endian, in row-major order."""
+    plain = tensor.detach().to("cpu", dtype).contiguous()
+    return plain.reshape(-1).view(torch.uint8).numpy().data
+
+
+def _description(tensor: Tensor, dtype: torch.dtype | None) -> tuple[torch.dtype, tuple[int, ...]]:
+    stored = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
+    return stored, tuple(tensor.shape)
