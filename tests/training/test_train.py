@@ -132,6 +132,7 @@ def test_a_lora_with_previews_and_what_it_says_of_itself(
     assert metadata["modelspec.architecture"] == "stable-diffusion-v1/lora"
     assert len(metadata["sshs_model_hash"]) == 64
     assert json.loads(metadata["gesso.job"])["method"]["rank"] == 2
+    assert str(tmp_path) not in "".join(metadata.values())
     assert json.loads(metadata["ss_tag_frequency"])["pictures"]["a square"] == 5
 
 

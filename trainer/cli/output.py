@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -40,7 +41,8 @@ class Output:
             # Whatever libraries print, from Python or C, goes to stderr; only this object holds the real stdout.
             sys.stdout.flush()
             self._saved = os.dup(1)
-            self._results = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+            # bytes of a file name that are no text become `\udce9`, which is how JSON writes them
+            self._results = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace", newline="\n")
             os.dup2(2, 1)
         return self
 
@@ -58,14 +60,14 @@ class Output:
     def answer(self, value: object, lines: Iterable[str]) -> None:
         """A result: `value` as one JSON line, or `lines` for people."""
         self._end_line()
-        for line in [json.dumps(value, ensure_ascii=False)] if self.as_json else lines:
+        for line in [json.dumps(value, ensure_ascii=False)] if self.as_json else map(_plain, lines):
             self._results.write(line + "\n")
         self._results.flush()
 
     def note(self, text: str) -> None:
         """A line for people, on stderr."""
         self._end_line()
-        print(text, file=sys.stderr, flush=True)
+        print(_plain(text), file=sys.stderr, flush=True)
 
     def refuse(self, error: UserError) -> None:
         """Title and fix, on stderr; with --json also as the failed event that it would be within a job."""
@@ -76,9 +78,9 @@ class Output:
             self._results.flush()
 
     def failure(self, title: str, fix: str, detail: str) -> None:
-        self.note(f"{title}\n{fix}".strip())
-        if self.debug and detail:
-            self.note(detail.rstrip())
+        for line in (title, fix, *(detail.rstrip().split("\n") if self.debug else ())):
+            if line:
+                self.note(line)
 
     def event(self, event: "events.Event") -> None:
         """Tell of an event of a job: the line itself with --json, else what of it people want to know."""
@@ -116,6 +118,7 @@ class Output:
         """How far it is: one line that is written over on a terminal, else a line now and then, or if `force`d."""
         if self.as_json:
             return
+        text = _plain(text)
         now = time.monotonic()
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1
@@ -130,13 +133,21 @@ class Output:
         self._end_line()
         if not self.as_json:
             for path in paths:
-                self._results.write(path + "\n")
+                self._results.write(_plain(path) + "\n")
             self._results.flush()
 
     def _end_line(self) -> None:
         if self._line_open:
             sys.stderr.write("\n")
             self._line_open = False
+
+
+_OBEYED = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def _plain(line: str) -> str:
+    """One line without what a terminal would obey: names of files and texts out of them may hold such characters."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), line)
 
 
 def _step(event: "events.Step") -> str:

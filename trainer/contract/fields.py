@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,14 @@ class Part(BaseModel):
     """A node of a job: immutable, validated, and without room for fields it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=False)
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        """A job is stored as text. Paths may hold bytes that are none (Python makes lone surrogates of them)."""
+        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError("text; this holds bytes that are none, so rename the file or folder")
+        return value
 
 
 def about(part: type[Part], field: str) -> About:

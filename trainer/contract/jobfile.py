@@ -53,7 +53,7 @@ def job_from_tree(tree: Mapping[str, Any], where: str = "the job") -> Job:
     """Check a tree (as from TOML or JSON) and make the job. Raises UserError."""
     tree = dict(tree)
     kind = tree.get("kind")
-    if kind not in JOB_KINDS:
+    if not isinstance(kind, str) or kind not in JOB_KINDS:
         known = ", ".join(JOB_KINDS)
         raise UserError(f"{where}: kind is {kind!r}, which is no kind of job.", f"Set kind to one of: {known}.")
     tree = _upgraded(tree, where)

@@ -1,11 +1,13 @@
 """TrainJob: pictures and a model to a LoRA, a whole model or an autoencoder."""
 
+import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from trainer.contract.common import Hardware, Sampling, SavedPrecision, Seed, Size
 from trainer.contract.fields import About, Part
+from trainer.contract.names import name_fault
 from trainer.contract.optimize import AdamW, AnyOptimizer, Schedule
 
 
@@ -213,6 +215,15 @@ class Output(Part):
         int, Field(ge=1, le=1000), About("Keep", "How many checkpoints to keep; older ones go.", advanced=True)
     ] = 2
     description: Annotated[str, Field(max_length=10_000), About("Description", "Stored inside the file.")] = ""
+
+    @field_validator("name")
+    @classmethod
+    def _is_file_name(cls, name: str) -> str:
+        """Known before the training: after it a name that no file can have would cost all of it."""
+        name = unicodedata.normalize("NFC", name)
+        if fault := name_fault(name):
+            raise ValueError(f"a name that a file can have on every system; this one {fault}")
+        return name
 
 
 class TrainJob(Part):

@@ -8,8 +8,9 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -126,9 +127,10 @@ def recording(folder: Path, emit: Callable[[events.Event], None]) -> Iterator[Ca
         def record(event: events.Event) -> None:
             emit(event)
             if not isinstance(event, events.Preview):
+                line = events.to_json(event).encode("utf-8") + b"\n"
                 with said_as_user_error(path):
-                    file.write(events.to_json(event).encode("utf-8") + b"\n")
-                    file.flush()
+                    while line:
+                        line = line[file.write(line) :]
 
         yield record
 
@@ -153,11 +155,14 @@ def held(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opened_to_append(path: Path) -> Iterator[BinaryIO]:
-    """The file at its end, after a newline if a killed process left its last line torn."""
+def _opened_to_append(path: Path) -> Iterator[FileIO]:
+    """The file at its end, after a newline if a killed process left its last line torn.
+
+    Unbuffered: what a full disk has refused is not tried again when the file is closed.
+    """
     with contextlib.ExitStack() as stack:
         with said_as_user_error(path):
-            file = stack.enter_context(path.open("a+b"))
+            file = stack.enter_context(path.open("a+b", buffering=0))
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":

@@ -28,6 +28,17 @@ LATENT_SCALE = 0.18215
 about unit variance."""
 
 
+class UnknownShape(Exception):
+    """The shapes in a file are not those of a model that Gesso knows: what is wrong, before the file's name is put in
+    front, and a way out."""
+
+    def __init__(self, what: str, fix: str, detail: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.fix = fix
+        self.detail = detail
+
+
 CHANNELS_PER_NORM_GROUP = 4
 """The least: with one channel to a group, normalising would wipe out the very level of each colour. No file tells the
 number of groups; the published models all have 32, which reduced ones are too narrow for."""
@@ -113,13 +124,16 @@ class Architecture:
     ) -> "Architecture":
         """Worked out from the keys and shapes of a file in the original layout.
 
-        Raises UserError that names the part (UNet, VAE, text encoder) that is missing or built otherwise.
+        Raises UnknownShape that names the part (UNet, VAE, text encoder) that is missing or built otherwise.
         """
-        unet = _unet_of(shapes, family)
+        try:
+            unet, vae, text = _unet_of(shapes, family), _vae_of(shapes), _text_of(shapes, family)
+        except IndexError as error:  # a shape has fewer sides than the same tensor has in any model
+            raise _otherwise("model") from error
         if family == "sd2":
             # Attention of v-prediction models overflows in half precision; their published configs say so.
             unet = replace(unet, upcast_attention=prediction == "v_prediction")
-        return cls(family, unet, _vae_of(shapes), _text_of(shapes, family), prediction, default_size)
+        return cls(family, unet, vae, text, prediction, default_size)
 
     def unet_config(self) -> dict[str, Any]:
         """For diffusers' UNet2DConditionModel."""
@@ -284,17 +298,17 @@ def _count(shapes: Shapes, pattern: str) -> int:
 
 def _shape(shapes: Shapes, key: str, part: str) -> tuple[int, ...]:
     if key not in shapes:
-        raise UserError(
-            f"The file lacks {part}.",
+        raise UnknownShape(
+            f"lacks {part}",
             "Choose a whole model (a checkpoint); files with the UNet alone can't be used by themselves.",
             f"There is no tensor {key}.",
         )
     return shapes[key]
 
 
-def _otherwise(part: str) -> UserError:
-    return UserError(
-        f"The {part} in the file is built in a way that Gesso does not know.",
+def _otherwise(part: str) -> UnknownShape:
+    return UnknownShape(
+        f"holds a {part} that is built in a way that Gesso does not know",
         "Choose a Stable Diffusion 1.x or 2.x checkpoint in its original layout.",
     )
 

@@ -11,7 +11,7 @@ from trainer.contract.errors import UserError
 from trainer.library.header import read_tensor_bytes
 from trainer.library.identify import identify, sidecar_text
 from trainer.models import networks, sd_keys
-from trainer.models.architecture import CLIP, OPEN_CLIP, UNET, VAE, Architecture, FamilyName
+from trainer.models.architecture import CLIP, OPEN_CLIP, UNET, VAE, Architecture, FamilyName, UnknownShape
 from trainer.models.family import Prediction
 from trainer.models.tensors import TensorFile, write_tensors
 from trainer.models.tokenizer import TOKENS
@@ -52,7 +52,7 @@ def read(
     """
     with TensorFile(source) as file:
         architecture = _architecture(file, family)
-        parts = networks.without_weights(architecture)
+        parts = networks.without_weights(architecture, source.name)
         entries = [
             sd_keys.unet_entries(architecture, parts.unet.state_dict()),
             sd_keys.vae_entries(architecture, parts.vae.state_dict()),
@@ -103,7 +103,10 @@ def _architecture(file: TensorFile, family: FamilyName) -> Architecture:
         prediction = identity.prediction
     usual = 768 if family == "sd2" and prediction == "v_prediction" else 512
     size = _resolution(header.metadata.get("modelspec.resolution", "")) or (usual, usual)
-    return Architecture.of_single_file(_with_text_model(file.shapes()), family, prediction, size)
+    try:
+        return Architecture.of_single_file(_with_text_model(file.shapes()), family, prediction, size)
+    except UnknownShape as unknown:
+        raise UserError(f"{file.path.name} {unknown.what}.", unknown.fix, unknown.detail) from unknown
 
 
 def _resolution(text: str) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from trainer.library.folders import read_folder
 from trainer.models import networks, sd_keys
 from trainer.models.architecture import Architecture, FamilyName, TextShape, UNetShape, VAEShape, norm_groups
 from trainer.models.family import Prediction
-from trainer.models.tensors import TensorFile, write_tensors
+from trainer.models.tensors import TensorFile, write_tensors_inside
 from trainer.models.tokenizer import TOKENS, write_vocabulary
 
 Progress = Callable[[int, int], None]
@@ -59,7 +59,7 @@ def read(
         raise UserError(f"{source.name} has no averaged (EMA) weights beside its own.", "Use its plain weights.")
     prediction: Prediction = "epsilon" if folder.identity.prediction == "unknown" else folder.identity.prediction
     architecture = _architecture(source, family, prediction)
-    parts = networks.without_weights(architecture)
+    parts = networks.without_weights(architecture, source.name)
     for number, part in enumerate(_PARTS):
         network: nn.Module = getattr(parts, part)
         wanted: dict[str, Tensor] = network.state_dict()
@@ -98,7 +98,7 @@ def write(parts: networks.Parts, path: Path, *, dtype: torch.dtype | None) -> No
             (partial / part).mkdir()
             fetches = {name: _fetch(tensor) for name, tensor in state.items()}
             target = partial / part / f"{_WEIGHTS[part]}.safetensors"
-            write_tensors(target, fetches, dtype=dtype, metadata={"format": "pt"})
+            write_tensors_inside(target, fetches, dtype=dtype, metadata={"format": "pt"})
         for name, tree in _configs(architecture).items():
             (partial / name).parent.mkdir(exist_ok=True)
             _write_json(partial / name, tree)

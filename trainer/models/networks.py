@@ -44,10 +44,20 @@ def text_encoder(architecture: Architecture) -> nn.Module:
     return CLIPTextModel(CLIPTextConfig(**architecture.text_config()))
 
 
-def without_weights(architecture: Architecture) -> Parts:
-    """The three networks on `meta`: at once, and without memory."""
-    with torch.device("meta"):
-        return Parts(architecture, unet(architecture), vae(architecture), text_encoder(architecture))
+def without_weights(architecture: Architecture, where: str = "The model") -> Parts:
+    """The three networks on `meta`: at once, and without memory.
+
+    Raises UserError that names the file (`where`) when its sizes make no network, such as 3 channels in 8 groups.
+    """
+    try:
+        with torch.device("meta"):
+            return Parts(architecture, unet(architecture), vae(architecture), text_encoder(architecture))
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise UserError(
+            f"{where} is built in a way that Gesso does not know.",
+            "Choose a standard Stable Diffusion 1.x or 2.x model.",
+            str(error),
+        ) from error
 
 
 NARROW_LOG_VARIANCE = -8.0
@@ -95,6 +105,11 @@ def assign(network: nn.Module, state: Mapping[str, Tensor], what: str, where: st
             f"The first is {missing[0]}.",
         )
     for name, tensor in state.items():
+        if not tensor.is_floating_point():
+            raise UserError(
+                f"The {what} of {where} is damaged: {name} is stored as whole numbers.",
+                "Get the model again, or choose another one.",
+            )
         if tensor.shape != wanted[name].shape:
             raise UserError(
                 f"The {what} of {where} does not fit together: {name} is {_by(tensor)} instead of {_by(wanted[name])}.",

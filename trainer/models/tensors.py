@@ -11,6 +11,7 @@ import math
 import mmap
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -95,26 +96,54 @@ def write_tensors(
     Each tensor is fetched twice, once for its shape, so fetching must be cheap. Floating point ones are written as
     `dtype` (None: as they are).
     """
-    described = {name: _description(fetch(), dtype) for name, fetch in tensors.items()}
-    ordered = sorted(described, key=lambda name: (-described[name][0].itemsize, name))
-    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
-    offset = 0
-    for name in ordered:
-        stored, shape = described[name]
-        size = math.prod(shape) * stored.itemsize
-        header[name] = {"dtype": _NAMES[stored], "shape": list(shape), "data_offsets": [offset, offset + size]}
-        offset += size
-    raw = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-    raw += b" " * (-len(raw) % 8)
-    require_room(path.parent, 8 + len(raw) + offset, path.name)
+    layout = _Layout.of(tensors, dtype, metadata)
+    require_room(path.parent, layout.size, path.name)
+    write_atomically(path, lambda temporary: layout.write(temporary, tensors))
 
-    def write(partial: Path) -> None:
-        with partial.open("wb") as file:
-            file.write(len(raw).to_bytes(8, "little") + raw)
-            for name in ordered:
-                file.write(tensor_bytes(tensors[name](), described[name][0]))
 
-    write_atomically(path, write)
+def write_tensors_inside(
+    path: Path,
+    tensors: Mapping[str, Callable[[], Tensor]],
+    *,
+    dtype: torch.dtype | None,
+    metadata: Mapping[str, str],
+) -> None:
+    """The same for a file of a folder that is itself written atomically. Raises OSError as the disk does (from the
+    safetensors library a full disk comes as an exception of its own)."""
+    _Layout.of(tensors, dtype, metadata).write(path, tensors)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where in a file each tensor goes, and as what."""
+
+    header: bytes
+    order: tuple[tuple[str, torch.dtype], ...]
+    size: int
+    """Bytes of the whole file."""
+
+    @classmethod
+    def of(
+        cls, tensors: Mapping[str, Callable[[], Tensor]], dtype: torch.dtype | None, metadata: Mapping[str, str]
+    ) -> "_Layout":
+        described = {name: _description(fetch(), dtype) for name, fetch in tensors.items()}
+        ordered = sorted(described, key=lambda name: (-described[name][0].itemsize, name))
+        header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+        offset = 0
+        for name in ordered:
+            stored, shape = described[name]
+            size = math.prod(shape) * stored.itemsize
+            header[name] = {"dtype": _NAMES[stored], "shape": list(shape), "data_offsets": [offset, offset + size]}
+            offset += size
+        raw = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        raw += b" " * (-len(raw) % 8)
+        return cls(raw, tuple((name, described[name][0]) for name in ordered), 8 + len(raw) + offset)
+
+    def write(self, path: Path, tensors: Mapping[str, Callable[[], Tensor]]) -> None:
+        with path.open("wb") as file:
+            file.write(len(self.header).to_bytes(8, "little") + self.header)
+            for name, stored in self.order:
+                file.write(tensor_bytes(tensors[name](), stored))
 
 
 def tensor_bytes(tensor: Tensor, dtype: torch.dtype) -> memoryview:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from trainer.contract.errors import UserError
 from trainer.files import folder_written_atomically, sha256, sweep_partials
+from trainer.models.tensors import write_tensors_inside
 
 _NAME = re.compile(r"step-(\d{8})$")
 
@@ -47,9 +47,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     path = folder / f"step-{checkpoint.step:08d}"
     if not path.exists():
         with folder_written_atomically(path) as partial:
-            save_file(_contiguous(checkpoint.weights), partial / "weights.safetensors")
             tensors, tree = _split(checkpoint.optimizer)
-            save_file(tensors, partial / "optimizer.safetensors")
+            _write_tensors(partial / "weights.safetensors", checkpoint.weights)
+            _write_tensors(partial / "optimizer.safetensors", tensors)
             state = {
                 "step": checkpoint.step,
                 "optimizer": tree,
@@ -172,10 +172,5 @@ def _joined(tensors: Mapping[str, Tensor], node: Mapping[str, Any]) -> Any:
             return node["value"]
 
 
-def _contiguous(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-
-
-def state_is_finite(weights: Mapping[str, Tensor]) -> bool:
-    """Whether every weight is a number: a checkpoint with anything else would poison the resumed run."""
-    return all(bool(torch.isfinite(tensor).all()) for tensor in weights.values() if tensor.is_floating_point())
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    write_tensors_inside(path, {name: tensor.detach for name, tensor in tensors.items()}, dtype=None, metadata={})

@@ -33,7 +33,15 @@ def file_metadata(
         common |= _network(job.method)
     else:
         common |= {key: bundle.metadata[key] for key in (LATENT_TO_RGB_KEY,) if key in bundle.metadata}
-    return {**common, "gesso.job": job.model_dump_json(exclude_none=True)}
+    return {**common, "gesso.job": without_folders(job).model_dump_json(exclude_none=True)}
+
+
+def without_folders(job: TrainJob) -> TrainJob:
+    """The job with paths cut down to their last part: files are passed on, and should not tell where one lives."""
+    data = job.data.model_copy(update={"folder": Path(job.data.folder).name})
+    if data.prior is not None:
+        data = data.model_copy(update={"prior": data.prior.model_copy(update={"folder": Path(data.prior.folder).name})})
+    return job.model_copy(update={"data": data, "model": Path(job.model).name})
 
 
 def _kohya(

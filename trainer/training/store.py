@@ -6,6 +6,7 @@ the same time. A line in the pack's index stands only once its bytes are in the 
 worst bytes that nothing points to. Everything here can be deleted at any time.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -70,15 +71,30 @@ class TensorStore:
         """Keep `tensors` under `key`, on disk and for this process. Raises UserError when the disk is full."""
         kept = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in tensors.items()}
         with said_as_user_error(self.folder):
-            pack, index = self._writers()
-            entry: dict[str, object] = {}
-            for name, tensor in kept.items():
-                entry[name] = {"offset": pack.tell(), "shape": list(tensor.shape)}
-                pack.write(tensor.numpy().tobytes())
-            pack.flush()
-            index.write(json.dumps({"key": key, "tensors": entry}) + "\n")
-            index.flush()
+            try:
+                self._append(key, kept)
+            except OSError:
+                self._abandon()
+                raise
         self._fresh[key] = kept
+
+    def _append(self, key: str, kept: Tensors) -> None:
+        pack, index = self._writers()
+        entry: dict[str, object] = {}
+        for name, tensor in kept.items():
+            entry[name] = {"offset": pack.tell(), "shape": list(tensor.shape)}
+            pack.write(tensor.numpy().tobytes())
+        pack.flush()
+        index.write(json.dumps({"key": key, "tensors": entry}) + "\n")
+        index.flush()
+
+    def _abandon(self) -> None:
+        """Close what the disk refused to take; closing tries to write the rest once more, and fails again."""
+        for file in (self._pack, self._index):
+            if file is not None:
+                with contextlib.suppress(OSError):
+                    file.close()
+        self._pack = self._index = None
 
     def _writers(self) -> tuple[IO[bytes], IO[str]]:
         if self._pack is None or self._index is None:

@@ -19,7 +19,7 @@ from trainer.contract.train import TrainJob
 from trainer.home import Home
 from trainer.library.install import install
 from trainer.models.family import Bundle
-from trainer.models.opening import open_model
+from trainer.models.opening import nan_tensors, open_model
 from trainer.training.checkpoint import (
     Checkpoint,
     newest_valid,
@@ -47,6 +47,7 @@ def train(job: TrainJob, run: Run, home: Home) -> tuple[Path, ...]:
     started = time.time()
     torch.manual_seed(place_seed(job.steps.seed, "blank model"))
     bundle = open_model(job.model, home, hardware=job.hardware, run=run)
+    _require_numbers(bundle)
     examples = gather(job, bundle, run)
     accelerator = _accelerator(bundle)
     method = METHODS[job.method.kind](bundle, job)
@@ -123,14 +124,16 @@ class _Training:
 
     def _restore(self) -> None:
         checkpoint, damaged = newest_valid(self.folder / "checkpoints")
+        instead = "An older one is used." if checkpoint else "There is no sound one, so the training begins anew."
         for path in damaged:
-            self.run.warn(f"The checkpoint {path.name} is damaged and was passed over.", "An older one is used.")
+            self.run.warn(f"The checkpoint {path.name} is damaged and was passed over.", instead)
         if checkpoint is None:
             return
         require_same_job(checkpoint.job, self.job.model_dump(mode="json"))
         require_same_data(checkpoint.data, self.examples.fingerprint())
         self.method.load_state(checkpoint.weights)
         self.optimizer.load_state_dict(dict(checkpoint.optimizer))
+        _lay_out_alike(self.optimizer)
         if self.accelerator.scaler is not None and checkpoint.scaler:
             self.accelerator.scaler.load_state_dict(dict(checkpoint.scaler))
         self.step = checkpoint.step
@@ -174,6 +177,26 @@ class _Training:
             self.job.output.keep_checkpoints,
         )
         self.run.emit(events.Saved(what="checkpoint", path=str(path)))
+
+
+def _require_numbers(bundle: Bundle) -> None:
+    damaged = nan_tensors(bundle)
+    if damaged:
+        raise UserError(
+            f"{bundle.source.name or 'The model'} can't be trained on: {len(damaged)} of its tensors hold values that "
+            "are not numbers.",
+            "Get the model again or choose another one; if hardware.precision is fp16, set it to bf16 or fp32.",
+            f"The first is {damaged[0]}.",
+        )
+
+
+def _lay_out_alike(optimizer: Optimizer) -> None:
+    """Bring loaded state into the memory layout of its parameter: fused optimizers pair numbers by their place in
+    memory, and a checkpoint knows nothing of channels_last."""
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _accelerator(bundle: Bundle) -> Accelerator:

@@ -21,6 +21,10 @@ from trainer.training.methods.write import DTYPES
 from trainer.training.optimizers import ParameterGroup
 from trainer.training.randomness import generator
 
+MERGE_BELOW = 12
+"""A linear layer or 1x1 convolution with fewer weights than this many times its LoRA's works with the sum of both.
+Measured on a CPU: the one gradient of the sum then costs less than the many thin products that it replaces."""
+
 
 class LoraLayer(nn.Module):
     """A linear or convolution layer with its low-rank addition. The wrapped layer stays as it is, and frozen."""
@@ -35,6 +39,8 @@ class LoraLayer(nn.Module):
         nn.init.kaiming_uniform_(down, a=math.sqrt(5), generator=draws)
         self.down = nn.Parameter(down.to(weight.device))
         self.up = nn.Parameter(torch.zeros(weight.shape[0], rank, *(1 for _ in kernel), device=weight.device))
+        thin = down.numel() + self.up.numel()
+        self._merges = math.prod(kernel) == 1 and weight.numel() < MERGE_BELOW * thin
 
     @property
     def weight(self) -> Tensor:
@@ -46,11 +52,25 @@ class LoraLayer(nn.Module):
         return self.base.bias
 
     def forward(self, x: Tensor) -> Tensor:
+        in_float32 = x.dtype == self.weight.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
+        if self._merges and in_float32:
+            return self._merged(x)
         if isinstance(self.base, nn.Linear):
             low = functional.linear(x, self.down.to(x.dtype))
             return self.base(x) + functional.linear(low, (self.up * self.scale).to(x.dtype))
         low = functional.conv2d(x, self.down.to(x.dtype), None, self.base.stride, self.base.padding)
         return self.base(x) + functional.conv2d(low, (self.up * self.scale).to(x.dtype))
+
+    def _merged(self, x: Tensor) -> Tensor:
+        """The same by the sum of the weights: one product with `x` instead of three.
+
+        For float32 only: in fewer digits a small addition would be lost in the sum.
+        """
+        addition = (self.up * self.scale).flatten(1), self.down.flatten(1)
+        weight = torch.addmm(self.weight.flatten(1), *addition).view_as(self.weight)
+        if isinstance(self.base, nn.Linear):
+            return functional.linear(x, weight, self.bias)
+        return functional.conv2d(x, weight, self.bias, self.base.stride, self.base.padding)
 
 
 class LoraMethod:
