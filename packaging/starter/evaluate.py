@@ -21,15 +21,15 @@ from trainer.offline import go_offline
 
 go_offline()
 
+from PIL import Image
+
 from captions import full_caption
 from measure import agrees
-from PIL import Image
-from world import Scene, random_scene
-
 from trainer.contract.common import Hardware, Sampling
 from trainer.generation.pipeline import sample, to_pictures
 from trainer.home import Home
 from trainer.models.opening import open_model
+from world import Scene, random_scene
 
 SAMPLING = Sampling(sampler="ddim", steps=30, guidance=4.0)
 AT_ONCE = 8
