@@ -208,5 +208,5 @@ def test_autoencoder_learns_a_flat_colour() -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
