@@ -307,3 +307,18 @@ def test_self_test_fails_if_one_check_fails_and_writes_its_report(
 def test_self_test_refuses_bad_files_itself(home: Home) -> None:
     home.root.mkdir()
     assert "bad é.safetensors" in self_test.CHECKS["a bad file is refused"](home)
+
+
+def test_a_reader_that_leaves_early_is_no_fault_of_the_program(home: Home) -> None:
+    receive, send = os.pipe()
+    os.close(receive)
+    with os.fdopen(send, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "main.py"), "models", "list", "--json", "--home", str(home.root)],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "")

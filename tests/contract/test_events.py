@@ -55,3 +55,9 @@ def test_run_says_and_asks() -> None:
     stop = True
     with pytest.raises(Cancelled):
         run.check()
+
+
+def test_paths_that_are_no_text_still_travel() -> None:
+    event = events.Finished(seconds=1, paths=("/tmp/caf\udce9",))
+    assert events.from_json(events.to_json(event)) == event
+    assert event.paths == ("/tmp/caf\\udce9",)

@@ -131,3 +131,12 @@ def test_overrides_set_values_of_every_type_and_leave_the_tree_alone() -> None:
 def test_bad_overrides_are_refused(override: str) -> None:
     with pytest.raises(UserError, match="--set"):
         with_overrides({"kind": "train"}, [override])
+
+
+def test_numbers_too_long_to_read_are_the_users_fault(tmp_path: Path) -> None:
+    digits = "9" * 5000
+    assert with_overrides({}, [f"seed={digits}"]) == {"seed": digits}
+    path = tmp_path / "job.toml"
+    path.write_text(f"seed = {digits}\n", encoding="utf-8")
+    with pytest.raises(UserError, match="not valid TOML"):
+        read_job(path)

@@ -207,6 +207,19 @@ def test_wide_colours_become_srgb() -> None:
     assert see(encoded(picture, "PNG", icc_profile=srgb)).getpixel((0, 0)) == RED
 
 
+def test_a_linear_profile_that_bears_the_name_of_srgb_is_applied() -> None:
+    """As image editors write when they work in linear light: 55 of 255 of the light is a middle grey."""
+    linear = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    (tags,) = struct.unpack_from(">I", linear, 128)
+    for at in range(132, 132 + 12 * tags, 12):
+        name, offset = struct.unpack_from(">4sI", linear, at)
+        if name in (b"rTRC", b"gTRC", b"bTRC"):
+            struct.pack_into(">4sIHHi", linear, offset, b"para", 0, 0, 0, 1 << 16)  # gamma 1
+    picture = Image.new("RGB", (8, 8), (55, 55, 55))
+    seen = see(encoded(picture, "PNG", icc_profile=bytes(linear))).getpixel((0, 0))
+    assert _distance((128, 128, 128), seen) <= 3
+
+
 @pytest.mark.parametrize(
     "profile", [b"", b"nonsense", bytes(16) + b"RGB " + bytes(200), bytes(16) + b"GRAY" + bytes(99)]
 )

@@ -15,7 +15,7 @@ from trainer.contract import events
 from trainer.contract.common import Hardware, Sampling, Size
 from trainer.contract.convert import ConvertJob
 from trainer.contract.generate import GenerateJob
-from trainer.contract.jobfile import Job
+from trainer.contract.jobfile import Job, job_to_toml
 from trainer.contract.run import Run
 from trainer.contract.train import Data, Lora, Output, Steps, TrainJob
 from trainer.engine import runs
@@ -103,6 +103,20 @@ def test_a_stopped_training_is_resumed_to_its_end_and_no_further(training: Train
     again = resume_reporting(Run(told.append, folder=folder), session)
     assert isinstance(again, events.Failed)
     assert "finished already" in again.title
+
+
+def test_a_finished_training_goes_on_when_its_job_asks_for_more_steps(training: TrainJob, home: Home) -> None:
+    session = Session(home)
+    told: list[events.Event] = []
+    kept = training.model_copy(update={"output": Output(name="colours", checkpoint_every=2)})
+    assert isinstance(execute_reporting(kept, Run(told.append), session), events.Finished)
+    folder = next(Path(event.run_folder) for event in told if isinstance(event, events.Started))
+    job = runs.job_of(folder)
+    longer = job.model_copy(update={"steps": job.steps.model_copy(update={"total": job.steps.total + 1})})
+    (folder / runs.JOB_FILE).write_text(job_to_toml(longer), encoding="utf-8")
+    told = []
+    assert isinstance(resume_reporting(Run(told.append, folder=folder), session), events.Finished)
+    assert [event.step for event in told if isinstance(event, events.Step)] == [longer.steps.total]
 
 
 def test_a_model_is_converted_to_a_folder_and_back_and_makes_the_same_picture(

@@ -1,5 +1,6 @@
 """The header check against a catalogue of bad files, random damage, and the safetensors library itself."""
 
+import errno
 import json
 import struct
 import time
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.library import layouts
 from trainer.contract.errors import UserError
+from trainer.library import header as header_module
 from trainer.library.header import Header, TensorInfo, is_flat_json, read_header, read_tensor_bytes
 
 
@@ -184,6 +186,28 @@ def test_200_000_tensors_are_refused_at_once(tmp_path: Path) -> None:
         start = time.process_time()
         assert "200,0" in refused(tmp_path, data).title
         assert time.process_time() - start < 2  # it would be 15 s in the library
+
+
+def test_a_name_that_stands_twice_among_many_is_found_at_once(tmp_path: Path) -> None:
+    names = [f"k{index}" for index in range(40_000)]
+    texts = ",".join(f'"{name}":""' for name in (*names, names[-1]))
+    start = time.process_time()
+    assert 'lists "k39999" twice' in refused(tmp_path, pack(b'{"__metadata__":{%s}}' % texts.encode())).title
+    assert time.process_time() - start < 2  # comparing each with all before it takes 10 s
+
+
+def test_a_disk_that_fails_while_reading_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> object:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(GOOD)
+    header = read_header(path)
+    monkeypatch.setattr(header_module, "_open", fails)
+    with pytest.raises(UserError, match="can't be read"):
+        read_header(path)
+    with pytest.raises(UserError, match="can't be read"):
+        read_tensor_bytes(path, header, "a")
 
 
 def test_50_000_tensors_pass(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The list of all models: complete, quick the second time, and stopped by nothing."""
 
+import errno
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from tests.library import layouts
 from trainer.contract.errors import UserError
 from trainer.home import Home
+from trainer.library import header as header_module
 from trainer.library import index as index_module
 from trainer.library.identify import Kind, ModelFamily
 from trainer.library.index import Entry, Index
@@ -75,6 +77,20 @@ def test_bad_files_are_listed_with_their_reason_and_stop_nothing(filled: Home) -
     assert "PyTorch" in problems["old"]
     assert "vae/config.json is missing" in problems["bad folder"]
     assert problems["cat"] == ""
+
+
+def test_a_file_that_could_not_be_read_for_a_while_is_looked_at_again(
+    filled: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(self: Path, mode: str) -> object:
+        raise PermissionError(errno.EACCES, "in use by another program")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(header_module.Path, "open", locked)
+        problems = {entry.name: entry.problem for entry in index_of(filled).models().entries}
+    assert problems["cat"] == "cat.safetensors can't be read."
+    assert problems["folder model"] == "The model folder folder model can't be read."
+    assert [entry.name for entry in index_of(filled).models().entries if entry.problem or not entry.identity] == []
 
 
 def test_the_second_listing_opens_no_model(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:

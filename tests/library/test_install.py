@@ -146,6 +146,29 @@ def test_a_folder_replaces_a_file_of_that_name_and_the_other_way_round(tmp_path:
     assert [path.name for path in place.iterdir()] == ["m.safetensors"]
 
 
+def test_a_link_to_a_model_that_is_gone_can_be_replaced(source: Path, home: Home) -> None:
+    link = home.models / "loras" / source.name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(source.with_name("gone.safetensors"))
+    with pytest.raises(UserError, match="is a model named"):
+        install(source, home)
+    path = install(source, home, on_clash="replace").path
+    assert path == link
+    assert not path.is_symlink()
+
+
+def test_what_a_crash_left_set_aside_comes_back_or_goes(tmp_path: Path, home: Home) -> None:
+    folder = layouts.write_diffusers_folder(tmp_path / "m")
+    path = install(folder, home).path
+    aside = path.with_name(".gesso-replaced-m")
+    path.rename(aside)  # a crash before the new one stood there
+    with pytest.raises(UserError, match="is a model named m already"):
+        install(folder, home)
+    shutil.copytree(path, aside)  # a crash after that
+    install(folder, home, on_clash="replace")
+    assert everything_in(home.models / "checkpoints") == [f"m/{name}" for name in everything_in(folder)]
+
+
 def test_what_is_in_the_library_already_is_said(source: Path, home: Home) -> None:
     path = install(source, home).path
     for again in ("ask", "replace", "keep_both"):

@@ -1,12 +1,14 @@
 """diffusers folders: there and back, read by diffusers itself, older names, half-precision files, pieces."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
+from diffusers import DDIMScheduler
 
 from tests import tiny
 from trainer.contract.errors import UserError
@@ -106,6 +108,11 @@ def test_old_names_of_other_layers_stay() -> None:
 @pytest.mark.parametrize(
     ("part", "change", "said"),
     [
+        ("scheduler", {"beta_schedule": "linear"}, "scheduler has beta_schedule = 'linear'"),
+        ("scheduler", {"prediction_type": "sample"}, "neither the noise nor v"),
+        ("vae", {"scaling_factor": 0.13025}, "VAE has scaling_factor"),
+        ("vae", {"norm_num_groups": 4}, "VAE has norm_num_groups"),
+        ("text_encoder", {"hidden_act": "relu"}, "hidden_act"),
         ("unet", {"class_embed_type": "timestep"}, "class_embed_type"),
         ("unet", {"layers_per_block": "two"}, "missing or odd"),
         ("vae", {"latent_channels": None}, "missing or odd"),
@@ -117,12 +124,29 @@ def test_configs_that_say_something_else_are_refused(
 ) -> None:
     made = tiny.bundle()
     made.family.save_folder(made, tmp_path / "folder", dtype=None)
-    config = tmp_path / "folder" / part / "config.json"
+    (config,) = (tmp_path / "folder" / part).glob("*config.json")
     config.write_text(json.dumps({**json.loads(config.read_text()), **change}))
     with pytest.raises(UserError, match=said):
         load(tmp_path / "folder")
     with pytest.raises(UserError, match="averaged"):
         load(tmp_path / "folder", ema=True)
+
+
+def test_a_schedule_that_ends_in_pure_noise_survives_in_both_layouts(tmp_path: Path) -> None:
+    made = tiny.bundle("sd2")
+    usual = tiny.bundle("sd2").alphas_cumprod
+    made.shape = replace(made.shape, zero_terminal_snr=True)
+    made.family.save(made, tmp_path / "file.safetensors", dtype=None, metadata={})
+    from_file = load(tmp_path / "file.safetensors", "sd2")
+    from_file.family.save_folder(from_file, tmp_path / "folder", dtype=None)
+    from_folder = load(tmp_path / "folder", "sd2")
+    config = json.loads((tmp_path / "folder" / "scheduler" / "scheduler_config.json").read_text())
+    theirs: Any = DDIMScheduler.from_config(config)
+    for bundle in (from_file, from_folder):
+        assert bundle.shape == made.shape
+        assert bundle.alphas_cumprod[-1] == 0.0
+        assert bundle.alphas_cumprod[0] == usual[0]
+        torch.testing.assert_close(bundle.alphas_cumprod.float(), theirs.alphas_cumprod, rtol=1e-4, atol=1e-6)
 
 
 def test_an_existing_folder_is_not_overwritten(tmp_path: Path) -> None:

@@ -216,11 +216,17 @@ def test_every_naming_is_read_as_the_same_lora(tmp_path: Path, naming: str) -> N
         assert found.alpha == RANK  # none of these files says an alpha
 
 
+PEFT_PATH = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
+
+
 @pytest.mark.parametrize(
     ("config", "alpha"),
     [
         ({"unet.r": 4, "unet.lora_alpha": 8}, 8.0),
         ({"unet.r": 4, "unet.lora_alpha": 8, "unet.alpha_pattern": {"attn1.to_q": 3}}, 3.0),
+        ({"unet.r": 4, "unet.lora_alpha": 8, "unet.alpha_pattern": {"attn1.to_q": 3, "to_q": 5}}, 3.0),
+        ({"unet.lora_alpha": 8, "unet.alpha_pattern": {f"^{PEFT_PATH}": 3}}, 3.0),
+        ({"unet.lora_alpha": 8, "unet.alpha_pattern": {"^attn1.to_q": 3}}, 8.0),
         ({"unet.r": 4, "unet.lora_alpha": 8, "unet.use_rslora": True}, 16.0),
         ({"text_encoder.lora_alpha": 8}, 4.0),
         ("no object", 4.0),
@@ -228,7 +234,7 @@ def test_every_naming_is_read_as_the_same_lora(tmp_path: Path, naming: str) -> N
 )
 def test_peft_alpha_is_read_from_the_metadata(tmp_path: Path, config: object, alpha: float) -> None:
     path = tmp_path / "lora.safetensors"
-    module = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
+    module = f"unet.{PEFT_PATH}"
     tensors = {f"{module}.lora_A.weight": torch.ones(4, 8), f"{module}.lora_B.weight": torch.ones(8, 4)}
     safetensors.torch.save_file(tensors, path, {"lora_adapter_metadata": json.dumps(config)})
     (pair,) = read_lora(path).pairs.values()

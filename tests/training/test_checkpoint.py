@@ -100,3 +100,21 @@ def test_a_changed_job_is_refused_by_field() -> None:
 def test_changed_pictures_are_refused_by_name(now: dict[str, str], words: str) -> None:
     with pytest.raises(UserError, match=words):
         require_same_data({"a": "1", "b": "2"}, now)
+
+
+def damage(path: Path) -> Path:
+    (path / "weights.safetensors").write_bytes(b"x")
+    return path
+
+
+def test_a_damaged_checkpoint_is_written_anew_when_its_step_is_reached_again(tmp_path: Path) -> None:
+    damage(save_checkpoint(tmp_path, checkpoint(2), keep=1))
+    assert is_valid(save_checkpoint(tmp_path, checkpoint(2), keep=1))
+
+
+def test_a_damaged_newer_checkpoint_never_takes_the_place_of_a_sound_one(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, checkpoint(1), keep=2)
+    damage(save_checkpoint(tmp_path, checkpoint(4), keep=2))
+    path = save_checkpoint(tmp_path, checkpoint(2), keep=1)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert is_valid(path)

@@ -95,3 +95,21 @@ def test_schedules_follow_their_closed_forms() -> None:
 def test_warmup_rises_in_equal_steps_and_never_starts_at_zero() -> None:
     rates = [factor("constant", step, warmup=4) for step in range(6)]
     assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])
+
+
+def test_prodigy_refuses_rates_that_it_would_not_heed() -> None:
+    groups = [ParameterGroup([nn.Parameter(torch.zeros(2))]), ParameterGroup([nn.Parameter(torch.zeros(2))], 0.5)]
+    with pytest.raises(UserError, match="text encoder"):
+        build_optimizer(optimize.Prodigy(), groups)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "adafactor"])
+def test_weights_that_begin_at_zero_leave_it_at_the_learning_rate(kind: str) -> None:
+    """As the second matrix of a LoRA does."""
+    weight = nn.Parameter(torch.zeros(8, 4))
+    optimizer = build_optimizer(KINDS[kind](learning_rate=1e-3), [ParameterGroup([weight])])
+    for _ in range(10):
+        (weight - 1).square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert weight.mean().item() == pytest.approx(1e-2, rel=0.1)

@@ -63,7 +63,7 @@ def test_an_epoch_visits_every_example_once_in_one_bucket_a_batch() -> None:
         batches = [order.examples(epoch * 4 + place) for place in range(4)]
         assert Counter(example for batch in batches for example in batch) == Counter(range(7))
         assert all(len({buckets[example] for example in batch}) == 1 for batch in batches)
-        assert order.epoch_of(epoch * 4 + 3) == epoch
+        assert [order.batch_length(epoch * 4 + place) for place in range(4)] == [len(batch) for batch in batches]
 
 
 def test_epochs_differ_and_repeat_exactly() -> None:

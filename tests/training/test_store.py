@@ -55,3 +55,13 @@ def test_half_precision_is_kept_as_float(tmp_path: Path) -> None:
     with TensorStore(tmp_path) as store:
         store.put("x", {"context": torch.ones(2, dtype=torch.bfloat16)})
         assert store.get("x")["context"].dtype == torch.float32
+
+
+def test_what_was_put_is_kept_on_disk_and_not_in_memory(tmp_path: Path) -> None:
+    with TensorStore(tmp_path) as store:
+        for number in range(3):
+            tensors = entry(number)
+            store.put(str(number), tensors)
+            found = store.get(str(number))["moments"]
+            assert torch.equal(found, tensors["moments"])
+            assert found.data_ptr() != tensors["moments"].data_ptr()

@@ -15,7 +15,7 @@ from tests import tiny
 from trainer.contract import events
 from trainer.contract.common import Hardware, Sampling, Size
 from trainer.contract.errors import Cancelled, UserError
-from trainer.contract.optimize import AdamW, ScheduleFree
+from trainer.contract.optimize import Adafactor, AdamW, Lion, Prodigy, Schedule, ScheduleFree
 from trainer.contract.run import Run
 from trainer.contract.train import (
     Autoencoder,
@@ -32,6 +32,7 @@ from trainer.contract.train import (
 from trainer.generation.metadata import read_metadata
 from trainer.home import Home
 from trainer.library.index import Index
+from trainer.models.sd import StableDiffusion
 from trainer.training import feed as feed_module
 from trainer.training.feed import Feed
 from trainer.training.methods.lora import LoraMethod
@@ -151,8 +152,19 @@ def test_training_learns(model: Path, pictures: Path, tmp_path: Path, home: Home
         {"method": Full(text_encoder=True, ema=0.9), "data": {"captions": Captions(dropout=0.3, shuffle=True)}},
         {"optimizer": ScheduleFree(), "data": {"cache": False, "flip": True}},
         {"method": Autoencoder(ema=0.9, rescale=True), "data": {"buckets": False, "crop": "piece"}},
+        {"schedule": Schedule(kind="cosine", warmup=2), "optimizer": Adafactor()},
+        {"optimizer": Prodigy(), "steps": {"accumulation": 2}, "data": {"crop": "piece", "flip": True}},
+        {"optimizer": Lion(), "samples": Samples(prompts=("a square",), every=1, sampling=Sampling(steps=1))},
     ],
-    ids=["lora with text", "full with ema", "schedule-free uncached", "autoencoder"],
+    ids=[
+        "lora with text",
+        "full with ema",
+        "schedule-free uncached",
+        "autoencoder",
+        "schedule of the learning rate",
+        "prodigy on pieces",
+        "lion with previews",
+    ],
 )
 def test_stopped_and_resumed_is_bit_identical(
     model: Path, pictures: Path, tmp_path: Path, fields: dict[str, Any]
@@ -189,6 +201,37 @@ def test_a_changed_job_or_picture_is_not_resumed(model: Path, pictures: Path, tm
     (pictures / "3.txt").write_text("another caption\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"3\.png was changed"):
         train(make_job(model, pictures, total=4, output=output), Recorded(tmp_path / "run").run, home)
+
+
+def test_another_model_under_the_same_name_is_not_resumed(pictures: Path, tmp_path: Path, home: Home) -> None:
+    model = tmp_path / "model.safetensors"
+    tiny.single_file(model)
+    output = Output(name="made", precision="fp32", checkpoint_every=2)
+    train(make_job(model, pictures, total=2, output=output), Recorded(tmp_path / "run").run, home)
+    tiny.single_file(model, metadata={"modelspec.title": "another file"})
+    with pytest.raises(UserError, match="the model's contents was"):
+        train(make_job(model, pictures, total=4, output=output), Recorded(tmp_path / "run").run, home)
+
+
+def test_pictures_weigh_the_same_in_uneven_batches(
+    model: Path, pictures: Path, tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 5 pictures in batches of 2: passes of 2, 2 and 1, three of them to a step; every picture counts one fifth
+    monkeypatch.setattr(LoraMethod, "loss", lambda self, batch: _sum_of_ups(self) * 0 + 5.0 / len(batch.names))
+    recorded = Recorded(tmp_path / "run")
+    data = {"buckets": False}
+    train(make_job(model, pictures, total=1, data=data, steps={"accumulation": 3}), recorded.run, home)
+    assert recorded.of(events.Step)[0].loss == pytest.approx(3.0)  # 5 times one fifth for each of three passes
+
+
+def _sum_of_ups(method: LoraMethod) -> torch.Tensor:
+    return torch.stack([layer.up.sum() for layer in method.layers.values()]).sum()
+
+
+def test_a_vae_has_no_class_to_keep(model: Path, pictures: Path, tmp_path: Path, home: Home) -> None:
+    job = make_job(model, pictures, method=Autoencoder(), data={"prior": Prior(folder=str(pictures))})
+    with pytest.raises(UserError, match="A VAE has no subject"):
+        train(job, Recorded(tmp_path / "run").run, home)
 
 
 def test_only_what_changed_is_encoded_again(
@@ -295,3 +338,101 @@ def test_a_blank_model_is_the_same_for_the_same_seed(pictures: Path, tmp_path: P
     for name in ("one", "two"):
         train(job, Recorded(tmp_path / name).run, home)
     assert equal(weights(tmp_path / "one"), weights(tmp_path / "two"))
+
+
+def test_an_autoencoder_is_finished_in_half_precision(model: Path, pictures: Path, tmp_path: Path, home: Home) -> None:
+    job = make_job(
+        model,
+        pictures,
+        total=1,
+        method=Autoencoder(rescale=True),
+        hardware=Hardware(device="cpu", precision="bf16"),
+    )
+    train(job, Recorded(tmp_path / "run").run, home)
+    assert (tmp_path / "run" / "output" / "made.safetensors").exists()
+
+
+@pytest.mark.parametrize("method", [Lora(rank=2), Autoencoder()], ids=["latents", "pixels"])
+def test_pieces_are_cut_anew_each_time_and_mirrored(
+    model: Path, tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch, method: Any
+) -> None:
+    """The picture's red channel tells the column: rising from left to right, or falling where it was mirrored."""
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    ramp = Image.linear_gradient("L").rotate(90).resize((256, 256))
+    Image.merge("RGB", (ramp, ramp, ramp)).save(folder / "ramp.png")
+    (folder / "ramp.txt").write_text("a ramp\n", encoding="utf-8")
+    seen: list[torch.Tensor] = []
+    original = StableDiffusion.encode_pictures
+
+    def watched(self: StableDiffusion, bundle: Any, pixels: torch.Tensor) -> torch.Tensor:
+        seen.append(pixels.detach().clone())
+        return original(self, bundle, pixels)
+
+    monkeypatch.setattr(StableDiffusion, "encode_pictures", watched)
+    job = make_job(model, folder, total=8, method=method, data={"crop": "piece", "flip": True})
+    train(job, Recorded(tmp_path / "run").run, home)
+    rows = [picture[0, 32] for batch in seen for picture in batch]
+    assert all(len(row) == 64 for row in rows)
+    assert all(abs(float(row[-1] - row[0])) < 0.6 for row in rows), "a quarter of the picture, at its own scale"
+    assert len({round(float(row.min()), 3) for row in rows}) > 3, "from different places"
+    assert len({bool(row[-1] > row[0]) for row in rows}) == 2, "some of them mirrored"
+
+
+def test_a_cancel_is_heard_between_the_passes_of_one_step(
+    model: Path, pictures: Path, tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers: list[int] = []
+    recorded = Recorded(tmp_path / "run")
+    original = LoraMethod.loss
+
+    def watched(self: LoraMethod, batch: Any) -> torch.Tensor:
+        numbers.append(batch.number)
+        recorded.stopping = batch.number == 2
+        return original(self, batch)
+
+    monkeypatch.setattr(LoraMethod, "loss", watched)
+    with pytest.raises(Cancelled):
+        train(make_job(model, pictures, steps={"accumulation": 64}), recorded.run, home)
+    assert numbers == [0, 1, 2]
+
+
+def test_folders_with_repeats_are_told_as_kohya_tells_them(model: Path, tmp_path: Path, home: Home) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    draw(folder / "3_square", 2)
+    path, _ = train(make_job(model, folder, total=1, data={"repeats": 2}), Recorded(tmp_path / "run").run, home)
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    assert json.loads(metadata["ss_dataset_dirs"]) == {"3_square": {"n_repeats": 6, "img_count": 2}}
+    assert metadata["ss_num_train_images"] == "12"
+
+
+def test_captions_are_encoded_as_they_will_be_shown(
+    model: Path, pictures: Path, tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+    original = Feed._encode_captions
+    monkeypatch.setattr(Feed, "_encode_captions", lambda self, words: encoded.extend(words) or original(self, words))
+    prior = Prior(folder=str(draw(tmp_path / "class", 2)))
+    data = {"prior": prior, "captions": Captions(prefix="kiki")}
+    train(make_job(model, pictures, data=data), Recorded(tmp_path / "run").run, home)
+    subject = {f"kiki a square, number {number}" for number in range(5)}
+    assert sorted(encoded) == sorted({"", *subject, "a square, number 0", "a square, number 1"})
+
+
+def test_shuffled_tags_do_not_fill_the_disk(model: Path, pictures: Path, tmp_path: Path, home: Home) -> None:
+    data = {"captions": Captions(shuffle=True, keep_tags=0)}
+    train(make_job(model, pictures, data=data), Recorded(tmp_path / "run").run, home)
+    with feed_module.TensorStore(feed_module.store_folder(home.cache)) as store:
+        assert {name for places in store._places.values() for name in places} == {"moments"}
+
+
+def test_previews_leave_a_schedule_free_training_as_it_is(
+    model: Path, pictures: Path, tmp_path: Path, home: Home
+) -> None:
+    for every in (0, 1):
+        samples = Samples(prompts=("a square",), every=every, sampling=Sampling(steps=1))
+        job = make_job(model, pictures, optimizer=ScheduleFree(), samples=samples)
+        train(job, Recorded(tmp_path / str(every)).run, home)
+    assert equal(weights(tmp_path / "0"), weights(tmp_path / "1"))

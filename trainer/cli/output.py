@@ -1,5 +1,6 @@
 """What a verb says: results on stdout, the rest on stderr; with --json, JSON lines on stdout and nothing else there."""
 
+import contextlib
 import io
 import json
 import os
@@ -52,7 +53,8 @@ class Output:
         self._end_line()
         if self._saved is not None:
             sys.stdout.flush()
-            self._results.close()
+            with contextlib.suppress(BrokenPipeError):  # whoever read the results has gone
+                self._results.close()
             os.dup2(self._saved, 1)
             os.close(self._saved)
             self._saved = None

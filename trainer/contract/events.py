@@ -3,7 +3,7 @@
 Events are values without behaviour. They travel as one JSON object a line; `kind` tells them apart.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
@@ -15,7 +15,13 @@ class _Event(BaseModel):
     @classmethod
     def _is_text(cls, value: object) -> object:
         """Names of files may hold bytes that are no text, which JSON can't carry: they are shown as `\\udce9`."""
-        return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
+        if isinstance(value, tuple):
+            return tuple(_shown(one) for one in cast(tuple[object, ...], value))
+        return _shown(value)
+
+
+def _shown(value: object) -> object:
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
 class Started(_Event):

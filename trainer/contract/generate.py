@@ -37,7 +37,11 @@ class GenerateJob(Part):
     batch_size: Annotated[
         int,
         Field(ge=1, le=64),
-        About("At once", "How many are made side by side: memory against speed, never another picture.", advanced=True),
+        About(
+            "At once",
+            "How many are made side by side: memory against speed.",
+            advanced=True,
+        ),
     ] = 1
     previews: Annotated[Previews, About("Previews", "The picture while it forms.")] = Previews()
     hardware: Annotated[Hardware, About("Hardware", "Device and precision.")] = Hardware()

@@ -45,7 +45,7 @@ def read_tree(path: Path) -> Tree:
         raise UserError(f"{path} could not be read as a job file.", "Give the path of a .toml file.") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a text file in UTF-8.", "Save it as UTF-8.", str(error)) from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
         raise UserError(f"{path} is not valid TOML: {error}.", "Mend that place in the file.") from error
 
 
@@ -97,7 +97,7 @@ def _copied(tree: Tree) -> Tree:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # TOMLDecodeError, and numbers of thousands of digits
         return text
 
 

@@ -186,11 +186,16 @@ def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
 
 def _to_srgb(rgb: Image.Image, profile: bytes) -> Image.Image:
     """The colours of a wide-gamut photograph (phones, Adobe RGB) as sRGB, which is what the models know."""
-    # Most profiles are sRGB itself, under several names, ASCII or UTF-16.
-    if b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile:
+    # Most profiles are sRGB itself, under several names, ASCII or UTF-16. Its linear variants bear the name as well.
+    if (b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile) and _keeps_grey(profile):
         return rgb
     converted = _through_profile(rgb, profile, b"RGB")
     return rgb if converted is None else converted
+
+
+def _keeps_grey(profile: bytes) -> bool:
+    grey = _through_profile(Image.new("RGB", (1, 1), (128, 128, 128)), profile, b"RGB")
+    return grey is None or abs(grey.tobytes()[0] - 128) <= 3
 
 
 def _through_profile(image: Image.Image, profile: bytes, space: bytes) -> Image.Image | None:

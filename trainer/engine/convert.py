@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.contract import events
-from trainer.contract.common import Hardware
+from trainer.contract.common import Hardware, SavedPrecision
 from trainer.contract.convert import ConvertJob
 from trainer.contract.errors import UserError
 from trainer.contract.run import Run
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from trainer.models.family import Bundle
 
 _SUFFIX = ".safetensors"
+_PRECISIONS: dict[str, SavedPrecision] = {"F16": "fp16", "BF16": "bf16"}
 
 
 def convert(job: ConvertJob, run: Run, home: Home) -> tuple[Path, ...]:
     """Write the model anew and return the path of the new file or folder. The source is never changed, and nothing
     that exists is overwritten. Raises UserError when the target exists, can't be written or finds no room."""
-    import torch
-
+    from trainer.models.device import SAVED
     from trainer.models.opening import open_model
 
     # fp32 holds every value of fp16 and bf16 files, so that nothing is lost between reading and writing.
@@ -34,7 +34,7 @@ def convert(job: ConvertJob, run: Run, home: Home) -> tuple[Path, ...]:
     run.check()
     precision = _source_precision(bundle.source) if job.precision == "keep" else job.precision
     target = _target(job, bundle.source, precision, home)
-    dtype = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}[precision]
+    dtype = SAVED[precision]
     require_room(target.parent, _bytes(bundle, dtype), target.name)
     run.status(f"writing {target.name}")
     if job.layout == "diffusers":
@@ -45,11 +45,11 @@ def convert(job: ConvertJob, run: Run, home: Home) -> tuple[Path, ...]:
     return (target,)
 
 
-def _source_precision(source: Path) -> str:
+def _source_precision(source: Path) -> SavedPrecision:
     """The number format that most of the source's weights have; `fp32` for any that we do not write."""
     identity = read_folder(source).identity if source.is_dir() else identify_file(source)
     most = max(identity.precision, key=lambda name: identity.precision[name], default="F32")
-    return {"F16": "fp16", "BF16": "bf16"}.get(most, "fp32")
+    return _PRECISIONS.get(most, "fp32")
 
 
 def _target(job: ConvertJob, source: Path, precision: str, home: Home) -> Path:

@@ -91,8 +91,7 @@ def resume_reporting(run: Run, session: Session) -> Ending:
         raise ValueError("a run to resume has a folder")
     try:
         job = runs.job_of(run.folder)
-        if runs.summary(run.folder).state == "finished":
-            raise UserError(f"The run {run.folder.name} is finished already.", "Start a new training to go further.")
+        _require_unfinished(run.folder, job)
     except UserError as error:
         ending = events.Failed(title=error.title, fix=error.fix, detail=error.detail)
         run.emit(ending)
@@ -116,6 +115,17 @@ def free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def _require_unfinished(folder: Path, job: TrainJob) -> None:
+    """Raise UserError for a finished run, unless its job was changed to ask for more steps and it has a checkpoint."""
+    summary, extensible = runs.summary(folder), runs.resumable(folder)
+    if summary.state == "finished" and (summary.step >= job.steps.total or not extensible):
+        more = f"raise steps.total (now {job.steps.total}) in its {runs.JOB_FILE}, and resume again"
+        raise UserError(
+            f"The run {folder.name} is finished already.",
+            f"To go further, {more if extensible else 'start a new training: this one kept no checkpoint'}.",
+        )
 
 
 def _resume(run: Run, session: Session) -> tuple[Path, ...]:

@@ -49,7 +49,10 @@ class Pipes:
             view = view[os.write(self.send, view) :]
 
     def close(self) -> None:
-        for descriptor in (self.receive, self.send):
+        """Close both. A write after this is refused, rather than reaching whatever file has got the number since."""
+        descriptors = (self.receive, self.send)
+        self.receive = self.send = -1
+        for descriptor in descriptors:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 

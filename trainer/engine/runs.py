@@ -72,7 +72,7 @@ def resumable(folder: Path) -> bool:
 
 def summary(folder: Path) -> Summary:
     """What became of a run, read from its events. Lines that are none (a torn last line) are passed over."""
-    state: State = "running" if _in_use(folder) else "new"
+    state: State = "new"
     step = total = 0
     problem = ""
     for event in events_of(folder):

@@ -32,9 +32,10 @@ _SEEDS = 2**63
 def generate(job: GenerateJob, run: Run, home: Home, bundle: Bundle) -> tuple[Path, ...]:
     """Make the pictures of a job with an opened model, save them as PNG and return their paths, in order.
 
-    Picture number i (from 0) has seed + i and comes out the same whatever the batch size. Raises Cancelled at the
-    next step when the user stops, leaving only pictures that were complete; raises UserError before any work when
-    the size, a LoRA or the folder won't do, and in place of a black picture when numbers stop being finite.
+    Picture number i (from 0) has seed + i and comes out the same whatever the batch size, but for rounding in the
+    networks. Raises Cancelled at the next step when the user stops, leaving only pictures that were complete; raises
+    UserError before any work when the size, a LoRA or the folder won't do, and in place of a black picture when numbers
+    stop being finite.
     """
     run.check()
     size = (job.size.width, job.size.height) if job.size else bundle.default_size

@@ -116,8 +116,12 @@ def _json_object(path: Path, name: str) -> dict[str, object]:
     file = path / name
     try:
         raw = file.read_bytes() if file.stat().st_size <= 4_000_000 else b""
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         _refuse(path, f"is incomplete: {name} is missing")
+    except OSError as error:
+        raise UserError(
+            f"The model folder {path.name} can't be read.", f"Check that you may read {name} in it.", str(error)
+        ) from error
     try:
         parsed = cast(object, json.loads(raw, object_pairs_hook=unique_pairs)) if is_flat_json(raw, 16) else None
     except ValueError:

@@ -11,6 +11,7 @@ import math
 import os
 import re
 import stat
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
@@ -98,14 +99,19 @@ def read_header(path: Path) -> Header:
         return _checked(raw, file_bytes)
     except _Refused as refused:
         raise UserError(f"{path.name} {refused.what}.", refused.fix) from None
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def read_tensor_bytes(path: Path, header: Header, name: str) -> bytes:
     """The raw little-endian bytes of tensor `name`, without reading the rest of the file. KeyError if it has none."""
     tensor = header.tensors[name]
-    with _open(path) as file:
-        file.seek(header.data_start + tensor.begin)
-        data = file.read(tensor.end - tensor.begin)
+    try:
+        with _open(path) as file:
+            file.seek(header.data_start + tensor.begin)
+            data = file.read(tensor.end - tensor.begin)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     if len(data) != tensor.end - tensor.begin:
         raise UserError(f"{path.name} became shorter while it was read.", _AGAIN)
     return data
@@ -126,8 +132,7 @@ def unique_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """For json's `object_pairs_hook`: the object as a dict; ValueError if a key stands twice in it."""
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for position, name in enumerate(names) if name in names[:position])
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f"lists {shown(twice)} twice")
     return value
 
@@ -145,9 +150,11 @@ def _open(path: Path) -> BinaryIO:
     except FileNotFoundError:
         raise UserError(f"There is no file {path}.", "Check the spelling, or choose the file again.") from None
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path.name} can't be read.", "Check that the file is there and you may read it.", str(error)
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path.name} can't be read.", "Check that the file is there and you may read it.", str(error))
 
 
 def _header_bytes(start: bytes, file_bytes: int) -> int:

@@ -75,6 +75,10 @@ class _Stamp:
     beside: int = 0
 
 
+_NEVER = _Stamp(-1, 0)
+"""The stamp of no file: what could not be read, for now, is looked at again each time."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     path: Path
@@ -288,7 +292,8 @@ def _examine(place: _Place, before: _Record | None) -> _Record:
     try:
         identity = read_folder(place.path).identity if place.is_folder else identify_file(place.path)
     except UserError as error:
-        return _Record(place.stamp, None, error.title, error.fix)
+        refused_by_disk = isinstance(error.__cause__, OSError)
+        return _Record(_NEVER if refused_by_disk else place.stamp, None, error.title, error.fix)
     same = before and (before.stamp.size, before.stamp.changed) == (place.stamp.size, place.stamp.changed)
     if before and same:
         return _Record(place.stamp, identity, sha256=before.sha256, inode=before.inode)

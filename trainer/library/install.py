@@ -67,6 +67,7 @@ def install(
         )
     identity = folder.identity if folder else identify_file(source)
     place = home.models / _folder_for(source, identity)
+    _recover(place)
     wanted = checked_name(name.removesuffix(MODEL_SUFFIX) if name else source.name if folder else source.stem)
     target_name, clashing = _settle_clash(place, wanted, source, on_clash)
     size = folder.bytes if folder else source.stat().st_size
@@ -156,7 +157,8 @@ def _settle_clash(place: Path, wanted: str, source: Path, on_clash: OnClash) -> 
             if path.is_dir() or path.suffix.lower() == MODEL_SUFFIX:
                 taken.setdefault((path.name if path.is_dir() else path.stem).casefold(), []).append(path)
     clashing = taken.get(wanted.casefold(), [])
-    same = next((path for path in clashing if path.samefile(source)), None)
+    # A link whose model was deleted or moved away still takes up its name.
+    same = next((path for path in clashing if path.exists() and path.samefile(source)), None)
     if same is not None:
         raise UserError(f"{source.name} is in your library already ({same}).", "There is nothing to do.")
     if not clashing or on_clash == "replace":
@@ -168,6 +170,17 @@ def _settle_clash(place: Path, wanted: str, source: Path, on_clash: OnClash) -> 
         )
     number = next(number for number in range(2, 1 << 30) if f"{wanted} {number}".casefold() not in taken)
     return f"{wanted} {number}", []
+
+
+def _recover(place: Path) -> None:
+    """Put back, or clear away, what a crash left set aside: the model, if nothing had taken its place yet."""
+    for aside in place.glob(_REPLACED_PREFIX + "*"):
+        path = aside.with_name(aside.name.removeprefix(_REPLACED_PREFIX))
+        if path.exists():
+            _delete(aside)
+        else:
+            with said_as_user_error(path):
+                os.replace(aside, path)
 
 
 @contextlib.contextmanager
@@ -189,10 +202,14 @@ def _set_aside(paths: list[Path]) -> Generator[None]:
             os.replace(aside, path)
         raise
     for _, aside in moved:
-        if aside.is_dir() and not aside.is_symlink():
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            aside.unlink(missing_ok=True)
+        _delete(aside)
+
+
+def _delete(aside: Path) -> None:
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink(missing_ok=True)
 
 
 class _Transfer:

@@ -27,6 +27,10 @@ LATENT_SCALE = 0.18215
 """Rombach et al. 2022, arXiv 2112.10752, appendix G: latents of the SD 1.x and 2.x autoencoder times this have
 about unit variance."""
 
+TIMESTEPS = 1000
+BETA_START, BETA_END = 0.00085, 0.012
+"""Of the noise schedule that all of them were trained on, linear in the square roots of beta."""
+
 
 class UnknownShape(Exception):
     """The shapes in a file are not those of a model that Gesso knows: what is wrong, before the file's name is put in
@@ -93,7 +97,10 @@ class TextShape:
 
 @dataclass(frozen=True)
 class Architecture:
-    """The three networks, what the UNet predicts, and the (width, height) in pixels that it was trained at."""
+    """The three networks, what the UNet predicts, and the (width, height) in pixels that it was trained at.
+
+    `zero_terminal_snr`: whether it was trained on a noise schedule rescaled to end in pure noise.
+    """
 
     family: FamilyName
     unet: UNetShape
@@ -101,6 +108,7 @@ class Architecture:
     text: TextShape
     prediction: Prediction
     default_size: tuple[int, int]
+    zero_terminal_snr: bool = False
 
     @classmethod
     def named(cls, name: str) -> "Architecture":

@@ -83,6 +83,8 @@ def write(parts: networks.Parts, path: Path, *, dtype: torch.dtype | None, metad
     else:
         extra = {**_stand_ins(architecture, tensors), **parts.unused}
         tensors |= {name: _fetch(tensor) for name, tensor in extra.items()}
+    if architecture.zero_terminal_snr:
+        tensors |= {mark: _fetch(torch.empty(0)) for mark in ("v_pred", "ztsnr")}
     width, height = architecture.default_size
     described = {
         "modelspec.sai_model_spec": "1.0.1",
@@ -104,9 +106,11 @@ def _architecture(file: TensorFile, family: FamilyName) -> Architecture:
     usual = 768 if family == "sd2" and prediction == "v_prediction" else 512
     size = _resolution(header.metadata.get("modelspec.resolution", "")) or (usual, usual)
     try:
-        return Architecture.of_single_file(_with_text_model(file.shapes()), family, prediction, size)
+        architecture = Architecture.of_single_file(_with_text_model(file.shapes()), family, prediction, size)
     except UnknownShape as unknown:
         raise UserError(f"{file.path.name} {unknown.what}.", unknown.fix, unknown.detail) from unknown
+    # A model that predicts noise could tell nothing from pure noise: the mark can only be a mistake there.
+    return replace(architecture, zero_terminal_snr=identity.zero_terminal_snr and prediction == "v_prediction")
 
 
 def _resolution(text: str) -> tuple[int, int] | None:

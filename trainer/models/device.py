@@ -1,10 +1,15 @@
 """Which device and number format the networks get."""
 
+from collections.abc import Mapping
+
 import torch
 
-from trainer.contract.common import Hardware
+from trainer.contract.common import Hardware, SavedPrecision
 from trainer.contract.errors import UserError
 from trainer.contract.run import Run
+
+SAVED: Mapping[SavedPrecision, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+"""The number formats that files are written in."""
 
 
 def choose(hardware: Hardware, run: Run | None = None) -> tuple[torch.device, torch.dtype]:

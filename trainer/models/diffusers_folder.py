@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,18 @@ from trainer.contract.errors import UserError
 from trainer.files import folder_written_atomically, require_room
 from trainer.library.folders import read_folder
 from trainer.models import networks, sd_keys
-from trainer.models.architecture import Architecture, FamilyName, TextShape, UNetShape, VAEShape, norm_groups
+from trainer.models.architecture import (
+    BETA_END,
+    BETA_START,
+    LATENT_SCALE,
+    TIMESTEPS,
+    Architecture,
+    FamilyName,
+    TextShape,
+    UNetShape,
+    VAEShape,
+    norm_groups,
+)
 from trainer.models.family import Prediction
 from trainer.models.tensors import TensorFile, write_tensors_inside
 from trainer.models.tokenizer import TOKENS, write_vocabulary
@@ -43,6 +55,25 @@ _PLAIN: dict[str, object] = {
 }
 """What a UNet's config says, or leaves out, in every SD 1.x and 2.x model."""
 
+_PLAIN_VAE: dict[str, object] = {
+    "act_fn": "silu",
+    "latents_mean": None,
+    "latents_std": None,
+    "scaling_factor": LATENT_SCALE,
+    "shift_factor": None,
+    "use_post_quant_conv": True,
+    "use_quant_conv": True,
+}
+_PLAIN_TEXT: dict[str, object] = {"layer_norm_eps": 1e-5}
+_PLAIN_SCHEDULER: dict[str, object] = {
+    "beta_end": BETA_END,
+    "beta_schedule": "scaled_linear",
+    "beta_start": BETA_START,
+    "num_train_timesteps": TIMESTEPS,
+    "trained_betas": None,
+}
+"""The same of the other configs. A model made for another noise schedule would only make bad pictures on this one."""
+
 
 def read(
     source: Path,
@@ -57,8 +88,11 @@ def read(
     folder = read_folder(source)
     if ema:
         raise UserError(f"{source.name} has no averaged (EMA) weights beside its own.", "Use its plain weights.")
-    prediction: Prediction = "epsilon" if folder.identity.prediction == "unknown" else folder.identity.prediction
-    architecture = _architecture(source, family, prediction)
+    if folder.identity.prediction == "unknown":
+        raise _unknown(source, "its UNet predicts neither the noise nor v")
+    architecture = _architecture(source, family, folder.identity.prediction)
+    zero_snr = folder.identity.zero_terminal_snr and architecture.prediction == "v_prediction"
+    architecture = replace(architecture, zero_terminal_snr=zero_snr)
     parts = networks.without_weights(architecture, source.name)
     for number, part in enumerate(_PARTS):
         network: nn.Module = getattr(parts, part)
@@ -106,7 +140,11 @@ def write(parts: networks.Parts, path: Path, *, dtype: torch.dtype | None) -> No
 
 
 def _architecture(source: Path, family: FamilyName, prediction: Prediction) -> Architecture:
-    unet, vae, text = (_config(source, part) for part in _PARTS)
+    unet, vae, text = (_config(source, f"{part}/config.json") for part in _PARTS)
+    _require_plain(source, "UNet", unet, _PLAIN)
+    _require_plain(source, "VAE", vae, _PLAIN_VAE)
+    _require_plain(source, "text encoder", text, _PLAIN_TEXT)
+    _require_plain(source, "scheduler", _config(source, "scheduler/scheduler_config.json"), _PLAIN_SCHEDULER)
     try:
         return _described(source, family, prediction, unet, vae, text)
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -121,15 +159,16 @@ def _described(
     vae: Mapping[str, Any],
     text: Mapping[str, Any],
 ) -> Architecture:
-    odd = [name for name, usual in _PLAIN.items() if unet.get(name, usual) != usual]
-    if odd:
-        raise _unknown(source, f"its UNet has {odd[0]} = {unet[odd[0]]!r}")
     widths = tuple(int(width) for width in unet["block_out_channels"])
-    if unet.get("norm_num_groups", 32) != norm_groups(widths):
-        raise _unknown(source, f"its UNet has norm_num_groups = {unet['norm_num_groups']!r}")
+    vae_widths = tuple(int(width) for width in vae["block_out_channels"])
+    _require_plain(source, "UNet", {"norm_num_groups": 32, **unet}, {"norm_num_groups": norm_groups(widths)})
+    _require_plain(source, "VAE", {"norm_num_groups": 32, **vae}, {"norm_num_groups": norm_groups(vae_widths)})
+    activation = text["hidden_act"]
+    if activation not in ("gelu", "quick_gelu"):
+        raise _unknown(source, f"its text encoder has hidden_act = {activation!r}")
     heads = unet.get("attention_head_dim", 8)
     vae_shape = VAEShape(
-        tuple(int(width) for width in vae["block_out_channels"]),
+        vae_widths,
         int(vae["layers_per_block"]),
         int(vae["latent_channels"]),
     )
@@ -153,7 +192,7 @@ def _described(
             layers=int(text["num_hidden_layers"]),
             heads=int(text["num_attention_heads"]),
             intermediate=int(text["intermediate_size"]),
-            activation="gelu" if text["hidden_act"] == "gelu" else "quick_gelu",
+            activation=activation,
             projection=int(text.get("projection_dim", text["hidden_size"])),
             vocabulary=int(text["vocab_size"]),
             tokens=int(text["max_position_embeddings"]),
@@ -163,9 +202,15 @@ def _described(
     )
 
 
-def _config(source: Path, part: str) -> dict[str, Any]:
+def _config(source: Path, name: str) -> dict[str, Any]:
     """`read_folder` has made sure that it is there, an object, and not deeply nested."""
-    return json.loads((source / part / "config.json").read_text(encoding="utf-8"))
+    return json.loads((source / name).read_text(encoding="utf-8"))
+
+
+def _require_plain(source: Path, part: str, config: Mapping[str, Any], plain: Mapping[str, object]) -> None:
+    odd = [name for name, usual in plain.items() if config.get(name, usual) != usual]
+    if odd:
+        raise _unknown(source, f"its {part} has {odd[0]} = {config[odd[0]]!r}")
 
 
 def _unknown(source: Path, what: str) -> UserError:
@@ -207,12 +252,10 @@ def _configs(architecture: Architecture) -> dict[str, dict[str, object]]:
         "scheduler/scheduler_config.json": {
             "_class_name": "DDIMScheduler",
             **made_with,
-            "beta_end": 0.012,
-            "beta_schedule": "scaled_linear",
-            "beta_start": 0.00085,
+            **_PLAIN_SCHEDULER,
             "clip_sample": False,
-            "num_train_timesteps": 1000,
             "prediction_type": architecture.prediction,
+            "rescale_betas_zero_snr": architecture.zero_terminal_snr,
             "set_alpha_to_one": False,
             "steps_offset": 1,
         },

@@ -99,9 +99,11 @@ class Alphas:
         alpha = self._values.get(f"{part}.lora_alpha")
         patterns = self._values.get(f"{part}.alpha_pattern")
         for pattern, value in patterns.items() if isinstance(patterns, dict) else ():
-            # A pattern is the end of a module's path. It is compared as text: a file brings no regular expressions.
-            if path == pattern or path.endswith(f".{pattern}"):
+            # A pattern is the end of a module's path, or with ^ all of it, and the first that fits counts (peft,
+            # utils/other.py: get_pattern_key). It is compared as text: a file brings no regular expressions.
+            if path == pattern.removeprefix("^") or path.endswith(f".{pattern}"):
                 alpha = value
+                break
         if not isinstance(alpha, int | float) or isinstance(alpha, bool):
             return None
         # Rank-stabilised LoRA divides by the square root of the rank (Kalajdzievski 2023, arXiv 2312.03732).

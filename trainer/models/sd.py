@@ -11,13 +11,10 @@ from torch import Tensor, nn
 
 from trainer.contract.errors import UserError
 from trainer.models import checkpoint, diffusers_folder, networks
-from trainer.models.architecture import LATENT_SCALE, Architecture, FamilyName
+from trainer.models.architecture import BETA_END, BETA_START, LATENT_SCALE, TIMESTEPS, Architecture, FamilyName
 from trainer.models.family import LATENT_TO_RGB_KEY, Bundle, Conditioning
 from trainer.models.lora_targets import lora_targets
 from trainer.models.tokenizer import clip_tokenizer, token_ids
-
-TIMESTEPS = 1000
-BETA_START, BETA_END = 0.00085, 0.012
 
 LATENT_TO_RGB = (
     (0.3512, 0.2297, 0.3227),
@@ -129,7 +126,7 @@ class StableDiffusion:
             text_encoder=_at_rest(parts.text_encoder),
             tokenizer=clip_tokenizer(pad_with_end=self.name == "sd1"),
             prediction=shape.prediction,
-            alphas_cumprod=alphas_cumprod(),
+            alphas_cumprod=alphas_cumprod(zero_terminal_snr=shape.zero_terminal_snr),
             latent_scale=LATENT_SCALE,
             latent_channels=shape.vae.latent_channels,
             pixels_per_latent=shape.vae.pixels_per_latent,
@@ -149,10 +146,18 @@ SD1 = StableDiffusion("sd1")
 SD2 = StableDiffusion("sd2")
 
 
-def alphas_cumprod() -> Tensor:
-    """[1000] float64: the scaled-linear schedule, beta_i = linspace(sqrt(0.00085), sqrt(0.012), 1000)^2."""
+def alphas_cumprod(*, zero_terminal_snr: bool = False) -> Tensor:
+    """[1000] float64: the scaled-linear schedule, beta_i = linspace(sqrt(0.00085), sqrt(0.012), 1000)^2.
+
+    With `zero_terminal_snr` its square root is shifted and scaled to end at 0 (Lin et al. 2023, arXiv 2305.08891,
+    algorithm 1).
+    """
     betas = torch.linspace(BETA_START**0.5, BETA_END**0.5, TIMESTEPS, dtype=torch.float64) ** 2
-    return torch.cumprod(1 - betas, dim=0)
+    usual = torch.cumprod(1 - betas, dim=0)
+    if not zero_terminal_snr:
+        return usual
+    signal = usual.sqrt()
+    return ((signal - signal[-1]) * (signal[0] / (signal[0] - signal[-1]))).square()
 
 
 def latent_to_rgb(metadata: Mapping[str, str], latent_channels: int) -> Tensor:

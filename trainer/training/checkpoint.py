@@ -43,8 +43,13 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write `folder/step-NNNNNNNN`, then remove all but the newest `keep`. Raises UserError when the disk refuses."""
+    """Write `folder/step-NNNNNNNN`, then remove all but the newest `keep`. Raises UserError when the disk refuses.
+
+    Checkpoints of later steps are those that were passed over as damaged when the run was resumed: they go, too.
+    """
     path = folder / f"step-{checkpoint.step:08d}"
+    if path.exists() and not is_valid(path):
+        shutil.rmtree(path)
     if not path.exists():
         with folder_written_atomically(path) as partial:
             tensors, tree = _split(checkpoint.optimizer)
@@ -60,8 +65,10 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
             (partial / "state.json").write_text(json.dumps(state), encoding="utf-8")
             hashes = {file.name: sha256(file) for file in sorted(partial.iterdir())}
             (partial / "manifest.json").write_text(json.dumps(hashes), encoding="utf-8")
-    for old in _steps_newest_first(folder)[keep:]:
-        shutil.rmtree(old)
+    found = _steps_newest_first(folder)
+    place = found.index(path)
+    for unwanted in (*found[:place], *found[place + keep :]):
+        shutil.rmtree(unwanted)
     return path
 
 
@@ -87,7 +94,8 @@ def is_valid(path: Path) -> bool:
 
 def load_checkpoint(path: Path) -> Checkpoint:
     state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-    tensors = load_file(path / "optimizer.safetensors")
+    # copies: the optimizer keeps what it loads, and Windows removes no file that is mapped into memory
+    tensors = {name: tensor.clone() for name, tensor in load_file(path / "optimizer.safetensors").items()}
     return Checkpoint(
         step=state["step"],
         weights=load_file(path / "weights.safetensors"),

@@ -62,31 +62,34 @@ def buckets_for(data: Data, bundle: Bundle) -> Buckets:
     return Buckets(sizes, step, area, no_upscale=not data.enlarge)
 
 
-def captions_of(one: Examined, data: Data) -> Sequence[str]:
+def captions_of(one: Examined, prefix: str) -> Sequence[str]:
     """Every caption that training may show for a picture, as long as tags are not shuffled."""
-    return [with_prefix(words, data.captions.prefix) for words in alternatives(one.caption)]
+    return [with_prefix(words, prefix) for words in alternatives(one.caption)]
 
 
 def pixels(one: Examined, placement: Placement, flip: bool) -> Tensor:
     """[3, H, W] float32 in [-1, 1]: the picture as it fills its bucket."""
-    picture = fit(load(one.item.path), placement)
-    return to_tensor(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else picture)
+    return to_tensor(_mirrored(fit(load(one.item.path), placement), flip))
 
 
-def piece(one: Examined, size: Size, chance: random.Random) -> Tensor:
+def piece(one: Examined, placement: Placement, flip: bool, chance: random.Random) -> Tensor:
     """[3, H, W]: a random part of the picture at its own scale; pictures that are too small are enlarged to fit."""
-    picture = load(one.item.path)
+    picture, size = load(one.item.path), placement.bucket_size
     if picture.width < size.width or picture.height < size.height:
-        return to_tensor(fit(picture, one.placement))
+        return to_tensor(_mirrored(fit(picture, placement), flip))
     left = chance.randint(0, picture.width - size.width)
     top = chance.randint(0, picture.height - size.height)
-    return to_tensor(picture.crop((left, top, left + size.width, top + size.height)))
+    return to_tensor(_mirrored(picture.crop((left, top, left + size.width, top + size.height)), flip))
 
 
 def to_tensor(picture: Image.Image) -> Tensor:
     """RGB 8-bit to [3, H, W] float32 in [-1, 1]."""
     array = np.asarray(picture, dtype=np.float32) / 127.5 - 1
     return torch.from_numpy(array).permute(2, 0, 1).contiguous()
+
+
+def _mirrored(picture: Image.Image, flip: bool) -> Image.Image:
+    return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else picture
 
 
 def _checked(folder: Path, buckets: Buckets, run: Run) -> tuple[Examined, ...]:

@@ -62,25 +62,35 @@ class Feed:
         return self.method.wants_pixels or self.method.trains_text
 
     @property
+    def _caches_pictures(self) -> bool:
+        return self.job.data.cache and not self.method.wants_pixels and self.job.data.crop == "fit"
+
+    @property
+    def _caches_captions(self) -> bool:
+        """Shuffled tags seldom come again in the same order: keeping them would only fill the disk."""
+        return self.job.data.cache and not self._live_text and not self.job.data.captions.shuffle
+
+    @property
     def _at_once(self) -> int:
         return 1 if self.bundle.device.type == "cpu" else AT_ONCE
 
     def prepare(self, run: Run) -> None:
         """Encode every picture and caption that is not in the store yet. Cancelling keeps what was encoded so far."""
-        if self.method.wants_pixels or not self.job.data.cache:
-            return
-        known = [(one, one.placement) for one in dict.fromkeys((*self.examples.subject, *self.examples.prior))]
-        flips = (False, True) if self.job.data.flip else (False,)
-        missing = [
-            (one, place, flip)
-            for one, place in known
-            for flip in flips
-            if self._picture_key(one, place, flip) not in self.store
-        ]
-        missing.sort(key=lambda job: job[1].bucket_size)
-        _in_groups(missing, self._at_once, run, "encoding pictures", self._encode_pictures)
-        if not self._live_text:
-            captions = {words for one, _ in known for words in captions_of(one, self.job.data)} | {""}
+        known = tuple(dict.fromkeys((*self.examples.subject, *self.examples.prior)))
+        if self._caches_pictures:
+            flips = (False, True) if self.job.data.flip else (False,)
+            missing = [
+                (one, one.placement, flip)
+                for one in known
+                for flip in flips
+                if self._picture_key(one, one.placement, flip) not in self.store
+            ]
+            missing.sort(key=lambda job: job[1].bucket_size)
+            _in_groups(missing, self._at_once, run, "encoding pictures", self._encode_pictures)
+        if self._caches_captions:
+            prefix = self.job.data.captions.prefix
+            captions = {words for one in self.examples.subject for words in captions_of(one, prefix)} | {""}
+            captions |= {words for one in self.examples.prior for words in captions_of(one, "")}
             absent = sorted(words for words in captions if self._caption_key(words) not in self.store)
             _in_groups(absent, self._at_once, run, "encoding captions", self._encode_captions)
 
@@ -94,8 +104,9 @@ class Feed:
             "weights": torch.tensor([place.weight for place in places]),
         }
         if self.method.wants_pixels:
-            return Batch(**shared, pixels=torch.stack(self._pixels(number, places)))
-        moments = torch.stack([self._moments(place) for place in places])
+            pictures = [self._pixels(number, index, place) for index, place in enumerate(places)]
+            return Batch(**shared, pixels=torch.stack(pictures))
+        moments = torch.stack([self._moments(number, index, place) for index, place in enumerate(places)])
         return Batch(**shared, moments=moments, conditioning=self._conditioning(places))
 
     def _places(self, number: int) -> list[_Place]:
@@ -128,18 +139,15 @@ class Feed:
             dropout=options.dropout,
         )
 
-    def _pixels(self, number: int, places: Sequence[_Place]) -> list[Tensor]:
+    def _pixels(self, number: int, index: int, place: _Place) -> Tensor:
         if self.job.data.crop == "fit":
-            return [pixels(place.picture, place.placement, place.flip) for place in places]
-        size = places[0].placement.bucket_size
-        return [
-            piece(place.picture, size, python_random(self.job.steps.seed, "piece", number, index))
-            for index, place in enumerate(places)
-        ]
+            return pixels(place.picture, place.placement, place.flip)
+        chance = python_random(self.job.steps.seed, "piece", number, index)
+        return piece(place.picture, place.placement, place.flip, chance)
 
-    def _moments(self, place: _Place) -> Tensor:
-        if not self.job.data.cache:
-            return self._encoded([(place.picture, place.placement, place.flip)])[0]
+    def _moments(self, number: int, index: int, place: _Place) -> Tensor:
+        if not self._caches_pictures:
+            return self._encoded([self._pixels(number, index, place)])[0]
         key = self._picture_key(place.picture, place.placement, place.flip)
         if key not in self.store:
             self._encode_pictures([(place.picture, place.placement, place.flip)])
@@ -147,7 +155,7 @@ class Feed:
 
     def _conditioning(self, places: Sequence[_Place]) -> Mapping[str, Tensor]:
         captions = [place.caption for place in places]
-        if self._live_text or not self.job.data.cache:
+        if not self._caches_captions:
             with torch.set_grad_enabled(self._live_text):
                 return self.bundle.family.encode_text(self.bundle, captions)
         absent = [words for words in dict.fromkeys(captions) if self._caption_key(words) not in self.store]
@@ -160,13 +168,14 @@ class Feed:
         }
 
     def _encode_pictures(self, places: Sequence[tuple[Examined, Placement, bool]]) -> None:
-        for (one, placement, flip), moments in zip(places, self._encoded(places), strict=True):
+        encoded = self._encoded([pixels(one, placement, flip) for one, placement, flip in places])
+        for (one, placement, flip), moments in zip(places, encoded, strict=True):
             self.store.put(self._picture_key(one, placement, flip), {"moments": moments})
 
     @torch.no_grad()
-    def _encoded(self, places: Sequence[tuple[Examined, Placement, bool]]) -> list[Tensor]:
+    def _encoded(self, pictures: Sequence[Tensor]) -> list[Tensor]:
         """[2C, h, w] float32 moments of each."""
-        tensors = [pixels(one, placement, flip).to(self.bundle.device) for one, placement, flip in places]
+        tensors = [picture.to(self.bundle.device) for picture in pictures]
         together = self._at_once > 1 and len({tensor.shape for tensor in tensors}) == 1
         groups = [torch.stack(tensors)] if together else [tensor[None] for tensor in tensors]
         encode = self.bundle.family.encode_pictures

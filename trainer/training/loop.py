@@ -47,23 +47,29 @@ class Loop:
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
 
     def train(self, first_step: int) -> None:
-        """Take the steps from `first_step` (0 for a new run) to the end. Raises Cancelled between steps if asked."""
+        """Take the steps from `first_step` (0 for a new run) to the end.
+
+        Raises Cancelled between forward passes if asked to stop. What the step in progress had gathered is left out;
+        resuming takes that step from its beginning.
+        """
         steps = self.job.steps
         report = _Report(self.job, self.run, first_step)
         bad_steps = 0
         for step in range(first_step, steps.total):
-            self.run.check()
             self._set_learning_rates(step)
             loss = torch.zeros((), device=self.accelerator.device)
             names: list[str] = []
-            for micro in range(steps.accumulation):
-                number = step * steps.accumulation + micro
+            numbers = range(step * steps.accumulation, (step + 1) * steps.accumulation)
+            pictures = sum(self.feed.order.batch_length(number) for number in numbers)
+            for number in numbers:
+                self.run.check()
                 batch = self.feed.batch(number)
                 names += batch.names
                 # nothing should draw from the global state, but dropout inside a network may
                 torch.manual_seed(place_seed(steps.seed, "global", number))
                 with self.accelerator.autocast():
-                    part = self.method.loss(batch) / steps.accumulation
+                    # by pictures, not by passes: the last batch of an epoch may be smaller than the others
+                    part = self.method.loss(batch) * (self.feed.order.batch_length(number) / pictures)
                 self.accelerator.backward(part)
                 loss += part.detach()
             if self._step_if_finite():
@@ -98,7 +104,7 @@ class Loop:
         if in_a_row >= PATIENCE:
             raise UserError(
                 f"The training has gone astray: {PATIENCE} steps in a row gave gradients that are no numbers.",
-                "Resume from the last checkpoint with a lower learning rate, or with precision bf16 or fp32.",
+                "Start a new run with a lower learning rate, or with hardware.precision bf16 or fp32.",
                 detail=f"Last at step {step + 1}, pictures {pictures}",
             )
         self.run.warn(

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from trainer.contract.common import SavedPrecision
-from trainer.contract.train import Full, Lora, TrainJob
+from trainer.contract.train import Lora, TrainJob
 from trainer.dataset.captions import split_tags
 from trainer.files import sha256
 from trainer.models.family import LATENT_TO_RGB_KEY, Bundle
@@ -85,9 +85,7 @@ def _kohya(
         "ss_sd_model_name": bundle.source.name,
         "ss_new_sd_model_hash": sha256(bundle.source) if bundle.source.is_file() else None,
         "ss_tag_frequency": json.dumps(_tag_frequency(examples)),
-        "ss_dataset_dirs": json.dumps(
-            {Path(job.data.folder).name: {"n_repeats": job.data.repeats, "img_count": per_epoch}}
-        ),
+        "ss_dataset_dirs": json.dumps(_folders(job, examples)),
     }
     return {key: str(value) for key, value in values.items() if value is not None}
 
@@ -107,7 +105,7 @@ def _modelspec(job: TrainJob, bundle: Bundle, ended: float) -> dict[str, str]:
         (job.data.resolution.width, job.data.resolution.height) if job.data.resolution else bundle.default_size
     )
     of_lora = isinstance(job.method, Lora)
-    if isinstance(job.method, Full) or not of_lora:
+    if not of_lora:
         width, height = bundle.default_size
     values = {
         "modelspec.sai_model_spec": "1.0.1",
@@ -120,6 +118,15 @@ def _modelspec(job: TrainJob, bundle: Bundle, ended: float) -> dict[str, str]:
         "modelspec.prediction_type": "v" if bundle.prediction == "v_prediction" else "epsilon",
     }
     return {key: value for key, value in values.items() if value}
+
+
+def _folders(job: TrainJob, examples: Examples) -> dict[str, dict[str, int]]:
+    """Each folder with its pictures, counted once, and how often each of them stands in an epoch."""
+    folders: dict[str, dict[str, int]] = {}
+    for one in dict.fromkeys(examples.subject):
+        new = {"n_repeats": one.item.repeats * job.data.repeats, "img_count": 0}
+        folders.setdefault(one.item.path.parent.name, new)["img_count"] += 1
+    return folders
 
 
 def _tag_frequency(examples: Examples) -> dict[str, dict[str, int]]:

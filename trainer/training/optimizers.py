@@ -50,10 +50,20 @@ def _adamw_8bit(groups: Groups, settings: Any) -> Optimizer:
 
 
 def _adafactor(groups: Groups, settings: Any) -> Optimizer:
-    return torch.optim.Adafactor(groups, weight_decay=settings.weight_decay)
+    from pytorch_optimizer import AdaFactor
+
+    # At a fixed rate. Scaled by each parameter's own size instead, as in torch's, a LoRA would hardly leave its zeros.
+    return AdaFactor(
+        groups, betas=(None, 0.999), weight_decay=settings.weight_decay, scale_parameter=False, relative_step=False
+    )
 
 
 def _prodigy(groups: Groups, settings: Any) -> Optimizer:
+    if len({group["lr"] for group in groups}) > 1:
+        raise UserError(
+            "Prodigy finds one step size for everything, so the text encoder can't have a learning rate of its own.",
+            "Leave method.text_encoder_learning_rate out, or choose another optimizer.",
+        )
     from pytorch_optimizer import Prodigy
 
     return Prodigy(groups, weight_decay=settings.weight_decay, d_coef=settings.growth, safeguard_warmup=True)

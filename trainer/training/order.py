@@ -27,14 +27,14 @@ class Order:
     def batches_per_epoch(self) -> int:
         return len(self._epoch(0))
 
-    def epoch_of(self, batch: int) -> int:
-        """The epoch that the run's batch number `batch` (from 0, over all epochs) falls into."""
-        return batch // self.batches_per_epoch
-
     def examples(self, batch: int) -> tuple[int, ...]:
         """The examples of the run's batch number `batch`."""
         epoch, position = divmod(batch, self.batches_per_epoch)
         return self._epoch(epoch)[position]
+
+    def batch_length(self, batch: int) -> int:
+        """How many examples the run's batch number `batch` has."""
+        return len(self.examples(batch))
 
     def _epoch(self, epoch: int) -> tuple[tuple[int, ...], ...]:
         return _batches(self, epoch)

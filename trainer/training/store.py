@@ -38,7 +38,6 @@ class TensorStore:
         self.folder = folder
         self._places: dict[str, dict[str, _Place]] = {}
         self._maps: dict[Path, np.memmap] = {}
-        self._fresh: dict[str, Tensors] = {}
         self._pack: IO[bytes] | None = None
         self._index: IO[str] | None = None
         self._read_indexes()
@@ -59,34 +58,33 @@ class TensorStore:
         self._maps.clear()
 
     def __contains__(self, key: str) -> bool:
-        return key in self._fresh or key in self._places
+        return key in self._places
 
     def get(self, key: str) -> Tensors:
         """The tensors put under `key`. They are views of the disk's pages: copy before changing them."""
-        if key in self._fresh:
-            return self._fresh[key]
         return {name: self._mapped(place) for name, place in self._places[key].items()}
 
     def put(self, key: str, tensors: Mapping[str, Tensor]) -> None:
-        """Keep `tensors` under `key`, on disk and for this process. Raises UserError when the disk is full."""
+        """Keep `tensors` under `key` on disk. Raises UserError when the disk is full."""
         kept = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in tensors.items()}
         with said_as_user_error(self.folder):
             try:
-                self._append(key, kept)
+                self._places[key] = self._append(key, kept)
             except OSError:
                 self._abandon()
                 raise
-        self._fresh[key] = kept
 
-    def _append(self, key: str, kept: Tensors) -> None:
+    def _append(self, key: str, kept: Tensors) -> dict[str, _Place]:
         pack, index = self._writers()
-        entry: dict[str, object] = {}
+        places: dict[str, _Place] = {}
         for name, tensor in kept.items():
-            entry[name] = {"offset": pack.tell(), "shape": list(tensor.shape)}
+            places[name] = _Place(Path(pack.name), pack.tell(), tuple(tensor.shape))
             pack.write(tensor.numpy().tobytes())
         pack.flush()
+        entry = {name: {"offset": place.offset, "shape": place.shape} for name, place in places.items()}
         index.write(json.dumps({"key": key, "tensors": entry}) + "\n")
         index.flush()
+        return places
 
     def _abandon(self) -> None:
         """Close what the disk refused to take; closing tries to write the rest once more, and fails again."""
@@ -120,12 +118,13 @@ class TensorStore:
                     self._places[entry[0]] = entry[1]
 
     def _mapped(self, place: _Place) -> Tensor:
+        count = int(np.prod(place.shape, dtype=np.int64))
+        end = place.offset + 4 * count
         pages = self._maps.get(place.pack)
-        if pages is None:
+        if pages is None or len(pages) < end:  # not mapped yet, or our own pack has grown since
             # mode c: copy on write, since torch warns of memory that it could not write to
             pages = self._maps[place.pack] = np.memmap(place.pack, dtype=np.uint8, mode="c")
-        count = int(np.prod(place.shape, dtype=np.int64))
-        flat = pages[place.offset : place.offset + 4 * count].view(np.float32)
+        flat = pages[place.offset : end].view(np.float32)
         return torch.from_numpy(flat).view(place.shape)
 
 

@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -16,6 +18,7 @@ from trainer.contract.errors import Cancelled, UserError
 from trainer.contract.jobfile import read_job
 from trainer.contract.run import Run
 from trainer.contract.train import TrainJob
+from trainer.files import sha256
 from trainer.home import Home
 from trainer.library.install import install
 from trainer.models.family import Bundle
@@ -94,9 +97,10 @@ class _Training:
         return self.run.folder
 
     def go(self) -> None:
+        # before the checkpoint is loaded: it brings the rates of its own step, and the schedule counts from the job's
+        loop = Loop(self.job, self.method, self.feed, self.optimizer, self.accelerator, self.run, self._at_step)
         self._restore()
         self._prepare_networks()
-        loop = Loop(self.job, self.method, self.feed, self.optimizer, self.accelerator, self.run, self._at_step)
         if self.step == 0:
             self._sample()
         with _training_mode(self.optimizer):
@@ -109,10 +113,10 @@ class _Training:
     def finish(self, started: float) -> tuple[Path, ...]:
         """Write the finished file into the run's folder, and offer it in the library under its name."""
         self.run.status("saving")
-        metadata = file_metadata(self.job, self.bundle, self.examples, self.step, started, time.time())
         output = self.folder / "output"
-        output.mkdir(parents=True, exist_ok=True)
         try:
+            metadata = file_metadata(self.job, self.bundle, self.examples, self.step, started, time.time())
+            output.mkdir(parents=True, exist_ok=True)
             path = self.method.save(output, metadata, self.feed.batch)
         except BaseException:
             self._save_checkpoint()  # a full disk must not cost the training
@@ -129,7 +133,7 @@ class _Training:
             self.run.warn(f"The checkpoint {path.name} is damaged and was passed over.", instead)
         if checkpoint is None:
             return
-        require_same_job(checkpoint.job, self.job.model_dump(mode="json"))
+        require_same_job(checkpoint.job, self._identity())
         require_same_data(checkpoint.data, self.examples.fingerprint())
         self.method.load_state(checkpoint.weights)
         self.optimizer.load_state_dict(dict(checkpoint.optimizer))
@@ -160,6 +164,15 @@ class _Training:
         with _evaluation_mode(self.optimizer), self.method.averaged(), self.accelerator.autocast():
             make_samples(self.job, self.bundle, self.run, self.folder / "samples", self.step)
 
+    @cached_property
+    def model_hash(self) -> str:
+        """Hex SHA-256 of the model's file; empty for folders and blank models."""
+        return sha256(self.bundle.source) if self.bundle.source.is_file() else ""
+
+    def _identity(self) -> dict[str, Any]:
+        """What a run must have in common with the one it resumes: the job, and the very model that it names."""
+        return {**self.job.model_dump(mode="json"), "the model's contents": self.model_hash}
+
     def _save_checkpoint(self) -> None:
         if self.step == 0:
             return
@@ -170,7 +183,7 @@ class _Training:
                 step=self.step,
                 weights=self.method.state(),
                 optimizer=self.optimizer.state_dict(),
-                job=self.job.model_dump(mode="json"),
+                job=self._identity(),
                 data=self.examples.fingerprint(),
                 scaler=scaler.state_dict() if scaler is not None else {},
             ),
@@ -218,15 +231,23 @@ def _training_mode(optimizer: Optimizer) -> Iterator[None]:
 
 @contextmanager
 def _evaluation_mode(optimizer: Optimizer) -> Iterator[None]:
+    """The weights to use for a while. There and back is not exact, so those to train at are kept and put back."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    kept = [parameter.detach().clone() for parameter in parameters] if _switch_of(optimizer, "eval") else []
     _switch(optimizer, "eval")
     try:
         yield
     finally:
         _switch(optimizer, "train")
+        for parameter, weights in zip(parameters, kept, strict=False):
+            parameter.data.copy_(weights)
 
 
 def _switch(optimizer: Optimizer, mode: str) -> None:
-    inner = getattr(optimizer, "optimizer", optimizer)
-    switch: Callable[[], None] | None = getattr(inner, mode, None)
+    switch = _switch_of(optimizer, mode)
     if switch is not None:
         switch()
+
+
+def _switch_of(optimizer: Optimizer, mode: str) -> Callable[[], None] | None:
+    return getattr(getattr(optimizer, "optimizer", optimizer), mode, None)

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainer.contract.errors import UserError
 from trainer.contract.train import Autoencoder, TrainJob
+from trainer.models.device import SAVED
 from trainer.models.family import LATENT_TO_RGB_KEY, Bundle
 from trainer.training.batches import Batch
 from trainer.training.losses import reconstruction_loss
 from trainer.training.methods.weights import TrainedWeights
-from trainer.training.methods.write import DTYPES
 from trainer.training.optimizers import ParameterGroup
 
 MEASURED_BATCHES = 16
@@ -29,6 +30,11 @@ class AutoencoderMethod:
 
     def __init__(self, bundle: Bundle, job: TrainJob) -> None:
         assert isinstance(job.method, Autoencoder)
+        if job.data.prior is not None:
+            raise UserError(
+                "A VAE has no subject and no class, so class pictures have no part in its training.",
+                "Remove data.prior, or put those pictures into data.folder.",
+            )
         self.bundle = bundle
         self.job = job
         self.settings = job.method
@@ -61,7 +67,7 @@ class AutoencoderMethod:
                 rescale_latents(self.bundle, pictures)
             rows = preview_matrix(self.bundle, pictures).tolist()
             described = {**metadata, LATENT_TO_RGB_KEY: json.dumps([[round(x, 5) for x in row] for row in rows])}
-            dtype = DTYPES[self.job.output.precision]
+            dtype = SAVED[self.job.output.precision]
             self.bundle.family.save(self.bundle, path, dtype=dtype, metadata=described)
         return path
 
@@ -75,7 +81,7 @@ def rescale_latents(bundle: Bundle, batches: Sequence[Tensor]) -> None:
     A diffusion model expects unit variance (Rombach et al. 2022, appendix G). The factor goes into the last layer of
     the encoder and is undone in the first of the decoder, so that pictures come out the same.
     """
-    means = torch.cat([_scaled_means(bundle, pixels) for pixels in batches])
+    means = torch.cat([_scaled_means(bundle, pixels).flatten() for pixels in batches])  # batches differ in shape
     factor = 1 / means.std()
     quant, post = bundle.vae.quant_conv, bundle.vae.post_quant_conv
     channels = bundle.latent_channels
@@ -99,5 +105,8 @@ def preview_matrix(bundle: Bundle, batches: Sequence[Tensor]) -> Tensor:
 
 
 def _scaled_means(bundle: Bundle, pixels: Tensor) -> Tensor:
-    moments = bundle.family.encode_pictures(bundle, pixels.to(bundle.device))
+    # as in training: the weights are float32. Entered for each batch, since autocast remembers weights that it has
+    # rounded, and rescaling changes them in between.
+    with torch.autocast(bundle.device.type, bundle.dtype, enabled=bundle.dtype != torch.float32):
+        moments = bundle.family.encode_pictures(bundle, pixels.to(bundle.device))
     return bundle.family.latents(bundle, moments, None).float()

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from trainer.contract.errors import UserError
 from trainer.contract.train import Full, TrainJob
+from trainer.models.device import SAVED
 from trainer.models.family import Bundle
 from trainer.training.batches import Batch
 from trainer.training.losses import denoising_loss
 from trainer.training.methods.weights import TrainedWeights
-from trainer.training.methods.write import DTYPES
 from trainer.training.optimizers import ParameterGroup
 
 
@@ -54,7 +54,7 @@ class FullMethod:
     def save(self, folder: Path, metadata: Mapping[str, str], batch: Callable[[int], Batch]) -> Path:
         path = folder / f"{self.job.output.name}.safetensors"
         with self.averaged():
-            self.bundle.family.save(self.bundle, path, dtype=DTYPES[self.job.output.precision], metadata=metadata)
+            self.bundle.family.save(self.bundle, path, dtype=SAVED[self.job.output.precision], metadata=metadata)
         return path
 
     def detach(self) -> None:

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.contract.train import Lora, TrainJob
+from trainer.models.device import SAVED
 from trainer.models.family import Bundle
 from trainer.models.lora_file import LoraPair, write_lora
 from trainer.training.batches import Batch
 from trainer.training.losses import denoising_loss
-from trainer.training.methods.write import DTYPES
 from trainer.training.optimizers import ParameterGroup
 from trainer.training.randomness import generator
 
@@ -132,7 +132,7 @@ class LoraMethod:
 
     def save(self, folder: Path, metadata: Mapping[str, str], batch: Callable[[int], Batch]) -> Path:
         path = folder / f"{self.job.output.name}.safetensors"
-        dtype = DTYPES[self.job.output.precision]
+        dtype = SAVED[self.job.output.precision]
         pairs = {
             name: LoraPair(
                 down=layer.down.detach().to("cpu", dtype),

@@ -12,7 +12,7 @@ from trainer.training.optimizers import ParameterGroup
 
 
 class Method(Protocol):
-    """Made by attaching to a bundle; `detach` leaves the bundle as it was."""
+    """Made by attaching to a bundle; `detach` takes off what was attached. Weights that were trained stay trained."""
 
     wants_pixels: bool
     """Batches carry pixels instead of encoded latents and captions."""
