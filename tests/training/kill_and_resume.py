@@ -42,6 +42,8 @@ from trainer.training.feed import Feed
 from trainer.training.store import TensorStore
 from trainer.training.train import resume
 
+MOST_BATCHES = 7
+
 
 @dataclass(frozen=True)
 class Death:
@@ -94,7 +96,7 @@ def choose(chance: random.Random) -> Death:
     place = chance.choice(["batch", "batch", "sync", "sync", "put", "time"])
     # low numbers: the run has to get past its death again and again
     number = chance.randint(1, {"batch": 5, "sync": 9, "put": 6, "time": 1}[place])
-    return Death(place, number, chance.random() * 0.5)
+    return Death(place, number, chance.random() * 0.03)
 
 
 def attempt(run_folder: Path, home: Path, death: Death | None) -> int:
@@ -128,9 +130,13 @@ def kill_after_first_step(reader: int, child: int, seconds: float) -> None:
 
 
 def work(run_folder: Path, home: Path, death: Death | None, writer: int) -> None:
-    if death is not None and death.place != "time":
-        owner, name = {"batch": (Feed, "batch"), "sync": (files, "sync"), "put": (TensorStore, "put")}[death.place]
-        setattr(owner, name, dying(getattr(owner, name), death.number))
+    if death is not None:
+        # whatever else was chosen, nobody gets past so many batches: the run has to last for all its deaths
+        last = death.number if death.place == "batch" else MOST_BATCHES
+        Feed.batch = dying(Feed.batch, last)
+        if death.place in ("sync", "put"):
+            owner, name = (files, "sync") if death.place == "sync" else (TensorStore, "put")
+            setattr(owner, name, dying(getattr(owner, name), death.number))
     said = False
 
     def emit(event: Event) -> None:
