@@ -246,6 +246,7 @@ def _passes(python: Path, name: str, arguments: Sequence[str]) -> bool:
 def bench() -> int:
     """The benchmarks print their ratios themselves, so their output is let through; they may take long."""
     python = set_up()
+    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))  # the tests would take one
     return run(python, "-m", "pytest", "tests/benchmarks", "-m", "benchmark", "-s", "-q", "--timeout=0")
 
 
