@@ -33,7 +33,7 @@ from world import Scene, random_scene
 
 SAMPLING = Sampling(sampler="ddim", steps=30, guidance=4.0)
 AT_ONCE = 8
-FIGURES = re.compile(r"(<!-- figures -->\n).*?(\n<!-- end of figures -->)", re.DOTALL)
+FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 
 
 def main() -> None:
@@ -50,8 +50,10 @@ def main() -> None:
     text = report(verdicts, options)
     print(text)
     if options.card:
-        card = options.card.read_text(encoding="utf-8")
-        options.card.write_text(FIGURES.sub(lambda found: found[1] + text + found[2], card), encoding="utf-8")
+        card, places = FIGURES.subn(lambda _: text + "\n", options.card.read_text(encoding="utf-8"))
+        if places != 1:
+            sys.exit(f"{options.card} has no one place between <!-- figures --> and <!-- end of figures -->.")
+        options.card.write_text(card, encoding="utf-8")
     if options.sheet:
         contact_sheet(pictures).save(options.sheet)
 
