@@ -12,7 +12,7 @@ from PIL import Image
 
 from captions import PLACE_WORDS, STYLE_BEFORE, with_article
 from draw import INK, compose, mix
-from shapes import Point, Shape, blob, eyes, oval, poly, ribbon, star_points
+from shapes import Point, Shape, blob, cat_head, eyes, oval, poly, ribbon, star_points
 from world import Rgb, Scene
 
 TRIGGER = "kiki"
@@ -80,21 +80,7 @@ def _tail(lift: float) -> list[Shape]:
 
 def _head(dreaming: bool) -> list[Shape]:
     parts = [
-        poly([(-0.68, -0.50), (-0.62, -1.02), (-0.16, -0.72)], "body"),
-        poly([(0.68, -0.50), (0.62, -1.02), (0.16, -0.72)], "body"),
-        blob(
-            [
-                (0, -0.80),
-                (0.46, -0.72),
-                (0.74, -0.36),
-                (0.60, 0.0),
-                (0, 0.14),
-                (-0.60, 0.0),
-                (-0.74, -0.36),
-                (-0.46, -0.72),
-            ],
-            "body",
-        ),
+        *cat_head(),
         poly([(-0.59, -0.58), (-0.56, -0.90), (-0.28, -0.71)], "light", outlined=False),
         poly([(0.59, -0.58), (0.56, -0.90), (0.28, -0.71)], "light", outlined=False),
         oval(0, -0.12, 0.38, 0.22, "light", outlined=False),

@@ -78,6 +78,27 @@ def eyes(y: float, apart: float, radius: float) -> list[Shape]:
     return parts
 
 
+def cat_head() -> list[Shape]:
+    """The ears and the round of a cat's head, without a face: the mascot is a cat too."""
+    return [
+        poly([(-0.68, -0.50), (-0.62, -1.02), (-0.16, -0.72)], "body"),
+        poly([(0.68, -0.50), (0.62, -1.02), (0.16, -0.72)], "body"),
+        blob(
+            [
+                (0, -0.80),
+                (0.46, -0.72),
+                (0.74, -0.36),
+                (0.60, 0.0),
+                (0, 0.14),
+                (-0.60, 0.0),
+                (-0.74, -0.36),
+                (-0.46, -0.72),
+            ],
+            "body",
+        ),
+    ]
+
+
 def cat(rng: random.Random) -> list[Shape]:
     """A sitting cat, seen from the front: pointed ears, a curled tail."""
     lift = rng.uniform(-0.12, 0.08)
@@ -103,21 +124,7 @@ def cat(rng: random.Random) -> list[Shape]:
         oval(0, 0.66, 0.28, 0.31, "light", outlined=False),
         oval(-0.27, 0.93, 0.19, 0.11, "light"),
         oval(0.27, 0.93, 0.19, 0.11, "light"),
-        poly([(-0.68, -0.50), (-0.62, -1.02), (-0.16, -0.72)], "body"),
-        poly([(0.68, -0.50), (0.62, -1.02), (0.16, -0.72)], "body"),
-        blob(
-            [
-                (0, -0.80),
-                (0.46, -0.72),
-                (0.74, -0.36),
-                (0.60, 0.0),
-                (0, 0.14),
-                (-0.60, 0.0),
-                (-0.74, -0.36),
-                (-0.46, -0.72),
-            ],
-            "body",
-        ),
+        *cat_head(),
         poly([(-0.58, -0.60), (-0.55, -0.86), (-0.32, -0.70)], "light", outlined=False),
         poly([(0.58, -0.60), (0.55, -0.86), (0.32, -0.70)], "light", outlined=False),
         oval(0, -0.10, 0.27, 0.17, "light", outlined=False),

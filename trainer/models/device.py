@@ -12,6 +12,11 @@ SAVED: Mapping[SavedPrecision, torch.dtype] = {"fp16": torch.float16, "bf16": to
 """The number formats that files are written in."""
 
 
+def mixed_precision(dtype: torch.dtype) -> str:
+    """What accelerate and kohya's metadata call the number format that networks compute in."""
+    return {torch.bfloat16: "bf16", torch.float16: "fp16"}.get(dtype, "no")
+
+
 def choose(hardware: Hardware, run: Run | None = None) -> tuple[torch.device, torch.dtype]:
     """The device and number format that `hardware` asks for, `auto` decided by what this machine has.
 

@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -28,15 +29,11 @@ class Examples:
     prior: tuple[Examined, ...]
     buckets: Buckets
 
+    @cached_property
     def fingerprint(self) -> dict[str, str]:
         """Every picture's relative path with a hash of its bytes and caption, to notice changes before resuming."""
-        pictures = [("", one) for one in self.subject] + [("class/", one) for one in self.prior]
-        return {
-            f"{prefix}{one.item.relative}": hashlib.sha256(f"{one.content_hash}\n{one.caption}".encode()).hexdigest()[
-                :16
-            ]
-            for prefix, one in pictures
-        }
+        pictures = [("", one) for one in dict.fromkeys(self.subject)] + [("class/", one) for one in self.prior]
+        return {f"{prefix}{one.item.relative}": _short_hash(one) for prefix, one in pictures}
 
 
 def gather(job: TrainJob, bundle: Bundle, run: Run) -> Examples:
@@ -51,9 +48,14 @@ def gather(job: TrainJob, bundle: Bundle, run: Run) -> Examples:
     return Examples(repeated, prior, buckets)
 
 
+def training_size(data: Data, bundle: Bundle) -> tuple[int, int]:
+    """(width, height) whose area pictures are brought to: the job's resolution, or the model's own."""
+    return (data.resolution.width, data.resolution.height) if data.resolution else bundle.default_size
+
+
 def buckets_for(data: Data, bundle: Bundle) -> Buckets:
     """The buckets of a job: those around its resolution (or the model's own), or that one size."""
-    width, height = (data.resolution.width, data.resolution.height) if data.resolution else bundle.default_size
+    width, height = training_size(data, bundle)
     step = data.bucket_step or bundle.size_step
     area = width * height
     if not data.buckets or data.crop == "piece":
@@ -90,6 +92,10 @@ def to_tensor(picture: Image.Image) -> Tensor:
 
 def _mirrored(picture: Image.Image, flip: bool) -> Image.Image:
     return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else picture
+
+
+def _short_hash(one: Examined) -> str:
+    return hashlib.sha256(f"{one.content_hash}\n{one.caption}".encode()).hexdigest()[:16]
 
 
 def _checked(folder: Path, buckets: Buckets, run: Run) -> tuple[Examined, ...]:

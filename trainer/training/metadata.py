@@ -11,9 +11,9 @@ from pathlib import Path
 from trainer.contract.common import SavedPrecision
 from trainer.contract.train import Lora, TrainJob
 from trainer.dataset.captions import split_tags
-from trainer.files import sha256
+from trainer.models.device import mixed_precision
 from trainer.models.family import LATENT_TO_RGB_KEY, Bundle
-from trainer.training.examples import Examples
+from trainer.training.examples import Examples, training_size
 
 _BASE_VERSIONS = {
     ("sd1", "epsilon"): "sd_v1",
@@ -25,10 +25,13 @@ _ROUNDING: dict[SavedPrecision, str] = {"fp16": "fp16", "bf16": "bf16", "fp32": 
 
 
 def file_metadata(
-    job: TrainJob, bundle: Bundle, examples: Examples, steps: int, started: float, ended: float
+    job: TrainJob, bundle: Bundle, examples: Examples, model_hash: str, steps: int, started: float, ended: float
 ) -> dict[str, str]:
-    """The `__metadata__` of the finished file, without the sshs hashes (they are of the tensors)."""
-    common = {**_kohya(job, bundle, examples, steps, started, ended), **_modelspec(job, bundle, ended)}
+    """The `__metadata__` of the finished file, without the sshs hashes (they are of the tensors).
+
+    `model_hash` is the hex SHA-256 of the base model's file, empty where it is none.
+    """
+    common = {**_kohya(job, bundle, examples, model_hash, steps, started, ended), **_modelspec(job, bundle, ended)}
     if isinstance(job.method, Lora):
         common |= _network(job.method)
     else:
@@ -45,11 +48,9 @@ def without_folders(job: TrainJob) -> TrainJob:
 
 
 def _kohya(
-    job: TrainJob, bundle: Bundle, examples: Examples, steps: int, started: float, ended: float
+    job: TrainJob, bundle: Bundle, examples: Examples, model_hash: str, steps: int, started: float, ended: float
 ) -> dict[str, str]:
-    width, height = (
-        (job.data.resolution.width, job.data.resolution.height) if job.data.resolution else bundle.default_size
-    )
+    width, height = training_size(job.data, bundle)
     per_epoch = len(examples.subject)
     values: dict[str, object] = {
         "ss_v2": bundle.family.name == "sd2",
@@ -71,7 +72,7 @@ def _kohya(
         "ss_total_batch_size": job.steps.batch_size * job.steps.accumulation,
         "ss_gradient_accumulation_steps": job.steps.accumulation,
         "ss_gradient_checkpointing": job.steps.gradient_checkpointing,
-        "ss_mixed_precision": {"torch.bfloat16": "bf16", "torch.float16": "fp16"}.get(str(bundle.dtype), "no"),
+        "ss_mixed_precision": mixed_precision(bundle.dtype),
         "ss_seed": job.steps.seed,
         "ss_resolution": f"({width}, {height})",
         "ss_enable_bucket": job.data.buckets,
@@ -83,7 +84,7 @@ def _kohya(
         "ss_noise_offset": job.loss.noise_offset or None,
         "ss_prior_loss_weight": job.data.prior.weight if job.data.prior else None,
         "ss_sd_model_name": bundle.source.name,
-        "ss_new_sd_model_hash": sha256(bundle.source) if bundle.source.is_file() else None,
+        "ss_new_sd_model_hash": model_hash or None,
         "ss_tag_frequency": json.dumps(_tag_frequency(examples)),
         "ss_dataset_dirs": json.dumps(_folders(job, examples)),
     }
@@ -101,12 +102,8 @@ def _network(method: Lora) -> dict[str, str]:
 
 
 def _modelspec(job: TrainJob, bundle: Bundle, ended: float) -> dict[str, str]:
-    width, height = (
-        (job.data.resolution.width, job.data.resolution.height) if job.data.resolution else bundle.default_size
-    )
     of_lora = isinstance(job.method, Lora)
-    if not of_lora:
-        width, height = bundle.default_size
+    width, height = training_size(job.data, bundle) if of_lora else bundle.default_size
     values = {
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": bundle.architecture + ("/lora" if of_lora else ""),

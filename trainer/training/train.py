@@ -21,6 +21,7 @@ from trainer.contract.train import TrainJob
 from trainer.files import sha256
 from trainer.home import Home
 from trainer.library.install import install
+from trainer.models.device import mixed_precision
 from trainer.models.family import Bundle
 from trainer.models.opening import nan_tensors, open_model
 from trainer.training.checkpoint import (
@@ -115,7 +116,9 @@ class _Training:
         self.run.status("saving")
         output = self.folder / "output"
         try:
-            metadata = file_metadata(self.job, self.bundle, self.examples, self.step, started, time.time())
+            metadata = file_metadata(
+                self.job, self.bundle, self.examples, self.model_hash, self.step, started, time.time()
+            )
             output.mkdir(parents=True, exist_ok=True)
             path = self.method.save(output, metadata, self.feed.batch)
         except BaseException:
@@ -134,7 +137,7 @@ class _Training:
         if checkpoint is None:
             return
         require_same_job(checkpoint.job, self._identity())
-        require_same_data(checkpoint.data, self.examples.fingerprint())
+        require_same_data(checkpoint.data, self.examples.fingerprint)
         self.method.load_state(checkpoint.weights)
         self.optimizer.load_state_dict(dict(checkpoint.optimizer))
         _lay_out_alike(self.optimizer)
@@ -184,7 +187,7 @@ class _Training:
                 weights=self.method.state(),
                 optimizer=self.optimizer.state_dict(),
                 job=self._identity(),
-                data=self.examples.fingerprint(),
+                data=self.examples.fingerprint,
                 scaler=scaler.state_dict() if scaler is not None else {},
             ),
             self.job.output.keep_checkpoints,
@@ -215,8 +218,7 @@ def _lay_out_alike(optimizer: Optimizer) -> None:
 def _accelerator(bundle: Bundle) -> Accelerator:
     """Device and mixed precision. The state that accelerate shares between instances is of an earlier job: dropped."""
     AcceleratorState._reset_state(reset_partial_state=True)
-    precision = {torch.bfloat16: "bf16", torch.float16: "fp16"}.get(bundle.dtype, "no")
-    return Accelerator(cpu=bundle.device.type == "cpu", mixed_precision=precision)
+    return Accelerator(cpu=bundle.device.type == "cpu", mixed_precision=mixed_precision(bundle.dtype))
 
 
 @contextmanager
