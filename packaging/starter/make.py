@@ -1,10 +1,14 @@
-"""Make the starter model from nothing: draw the world, train the VAE, train UNet and text encoder, measure.
+"""Make the starter model from nothing: draw the world, train its networks in five stages, measure.
 
     python packaging/starter/make.py [--work build/starter]
 
-Run it in the environment that `packaging/dev.py` made. It takes one to two hours on two cores and can be stopped and
+Run it in the environment that `packaging/dev.py` made. It takes some three hours on two cores and can be stopped and
 started again at any time: what is done is not done again, and a training goes on from its last checkpoint. The result
 is resources/models/starter.safetensors; evaluate.py writes the figures of its model card.
+
+The stages are ordinary training jobs beside this file. The VAE learns from parts of the drawings first (vae-1, vae-2),
+since many small batches teach it soonest, then from whole ones (vae-3); the UNet and the text encoder learn from its
+latents (unet); at last the decoder alone goes on (decoder), which sharpens pictures and leaves the latents alone.
 """
 
 import argparse
@@ -16,6 +20,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PICTURES = 20_000
+STAGES = {
+    "vae-1": "starter-vae-1",
+    "vae-2": "starter-vae-2",
+    "vae-3": "starter-vae-3",
+    "unet": "starter-unet",
+    "decoder": "starter",
+}
+"""The job files, in order, with the name of what each makes. Each begins with what the one before it made."""
 
 
 def main() -> None:
@@ -26,8 +38,8 @@ def main() -> None:
     if not (work / "world-is-complete").exists():
         python(HERE / "dataset.py", "world", world, "--count", PICTURES, "--seed", 1)
         (work / "world-is-complete").touch()
-    for stage in ("vae", "unet"):
-        train(HERE / f"{stage}.toml", world, home)
+    for stage in STAGES:
+        train(HERE / f"{stage}.toml", STAGES[stage], world, home)
     made = home / "models" / "checkpoints" / "starter.safetensors"
     target = ROOT / "resources" / "models" / "starter.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -35,9 +47,8 @@ def main() -> None:
     python(HERE / "evaluate.py", "--model", target, "--card", target.with_suffix(".md"))
 
 
-def train(job: Path, world: Path, home: Path) -> None:
+def train(job: Path, name: str, world: Path, home: Path) -> None:
     """Run a training job, or go on with the run that an earlier start left."""
-    name = {"vae": "starter-vae", "unet": "starter"}[job.stem]
     if (home / "models" / "checkpoints" / f"{name}.safetensors").exists():
         return
     begun = sorted((home / "runs").glob(f"????-??-??-{name}"))

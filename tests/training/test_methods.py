@@ -210,3 +210,16 @@ def test_autoencoder_learns_a_flat_colour() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_decoder_alone_leaves_the_latents_as_they_are() -> None:
+    bundle = tiny.bundle()
+    before = {name: weight.clone() for name, weight in bundle.vae.state_dict().items()}
+    method = AutoencoderMethod(bundle, job(Autoencoder(decoder_only=True), steps=Steps(seed=1)))
+    optimizer = torch.optim.Adam([p for group in method.groups() for p in group.parameters], lr=1e-3)
+    method.loss(Batch(0, 1, ("a",), torch.ones(1), pixels=torch.rand(1, 3, 32, 32))).backward()
+    optimizer.step()
+    moved = {name.split(".")[0] for name, weight in bundle.vae.state_dict().items() if not weight.equal(before[name])}
+    assert moved == {"post_quant_conv", "decoder"}
+    with pytest.raises(ValueError, match="choose one"):
+        Autoencoder(decoder_only=True, rescale=True)

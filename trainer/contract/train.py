@@ -132,9 +132,22 @@ class Autoencoder(Part):
         bool,
         About("Rescale", "Bring latents to the spread that the UNet expects: only for a new model.", advanced=True),
     ] = False
+    decoder_only: Annotated[
+        bool,
+        About(
+            "Decoder only",
+            "Train the way back alone: latents, and so every UNet and LoRA made for this VAE, stay as they are.",
+        ),
+    ] = False
     ema: Annotated[
         float, Field(ge=0, lt=1), About("EMA", "Keep a running average of the weights and use it.", advanced=True)
     ] = 0.0
+
+    @model_validator(mode="after")
+    def _keeps_latents(self) -> "Autoencoder":
+        if self.decoder_only and self.rescale:
+            raise ValueError("decoder_only keeps the latents as they are, and rescale changes them: choose one")
+        return self
 
 
 AnyMethod = Annotated[Lora | Full | Autoencoder, Field(discriminator="kind")]

@@ -1,4 +1,6 @@
-"""Autoencoder: the VAE alone, from pixels to latents and back. The finished file is the model with the new VAE."""
+"""Autoencoder: the VAE alone, from pixels to latents and back, or its decoder alone, as Stability's ft-mse was made.
+
+The finished file is the model with the new VAE."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +40,8 @@ class AutoencoderMethod:
         self.bundle = bundle
         self.job = job
         self.settings = job.method
-        self.weights = TrainedWeights({"vae": bundle.vae}, job.method.ema)
+        parts = ("post_quant_conv", "decoder") if job.method.decoder_only else ("",)
+        self.weights = TrainedWeights({f"vae.{part}": bundle.vae.get_submodule(part) for part in parts}, job.method.ema)
 
     def groups(self) -> Sequence[ParameterGroup]:
         return [ParameterGroup(self.weights.parameters())]
