@@ -19,12 +19,37 @@ def main(argv: Sequence[str]) -> int:
     multiprocessing.freeze_support()
     if argv[:1] == ["--engine"]:
         return _engine(argv[1:])
+    if _is_for_the_window(argv):
+        return _window(argv)
     from trainer.cli.entry import main as do
 
-    if not argv:
-        print("The window is not built yet; `main.py --help` lists what works without it.", file=sys.stderr)
-        return 2
     return do(argv)
+
+
+def _is_for_the_window(argv: Sequence[str]) -> bool:
+    """Whether nothing is said but where the user's folder is."""
+    return not argv or (len(argv) == 2 and argv[0] == "--home") or (len(argv) == 1 and argv[0].startswith("--home="))
+
+
+def _window(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="main.py")
+    parser.add_argument("--home", type=Path)
+    arguments = parser.parse_args(argv)
+    try:
+        from app.start import NO_DISPLAY, has_display, run
+    except ImportError as error:  # a system library that Qt needs; without it the verbs work all the same
+        print(
+            f"The window can't open: {error}.\nOn Debian and Ubuntu, install libegl1, libxkbcommon0 and "
+            "libxcb-cursor0; `main.py --help` lists what works without a window.",
+            file=sys.stderr,
+        )
+        return 1
+    if not has_display():
+        print(NO_DISPLAY, file=sys.stderr)
+        return 1
+    from trainer.home import Home
+
+    return run(Home.find(arguments.home))
 
 
 def _engine(argv: Sequence[str]) -> int:

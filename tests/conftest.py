@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,9 +58,7 @@ def nothing_left_running() -> Iterator[None]:
     children = set(_children())
     yield
     new_threads = [thread for thread in threading.enumerate() if thread not in threads]
-    for thread in new_threads:
-        thread.join(PATIENCE)
-    left = [f"thread {thread.name}" for thread in new_threads if thread.is_alive()]
+    left = [f"thread {thread.name}" for thread in new_threads if not _ends(thread)]
     _, alive = psutil.wait_procs([child for child in _children() if child not in children], timeout=PATIENCE)
     for child in alive:
         left.append(f"process {child.pid} ({_command_of(child)})")
@@ -73,6 +72,19 @@ def nothing_left_running() -> Iterator[None]:
 def home(tmp_path: Path) -> Home:
     """A user's folder of this test's own."""
     return Home(tmp_path / "Gesso home")
+
+
+def _ends(thread: threading.Thread) -> bool:
+    """Whether it is gone, or goes within our patience. Threads that Python did not start (Qt's) stay in its list for
+    ever; the system knows whether they are gone."""
+    if not isinstance(thread, threading._DummyThread):
+        thread.join(PATIENCE)
+        return not thread.is_alive()
+    deadline = time.monotonic() + PATIENCE
+    while thread.native_id in {one.id for one in psutil.Process().threads()}:
+        if time.monotonic() > deadline:
+            return False
+    return True
 
 
 def _children() -> list[psutil.Process]:

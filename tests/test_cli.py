@@ -71,7 +71,6 @@ def staged(act: str, *more: str) -> list[str]:
 @pytest.mark.parametrize(
     "arguments",
     [
-        (),
         ("caption",),
         ("models",),
         ("models", "polish"),
@@ -322,3 +321,13 @@ def test_a_reader_that_leaves_early_is_no_fault_of_the_program(home: Home) -> No
             check=False,
         )
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_the_window_without_a_display_is_refused_in_words(tmp_path: Path) -> None:
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    command = [sys.executable, str(ROOT / "main.py"), "--home", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    assert "no display" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -28,7 +28,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         try:
             write(partial)
             sync(partial)
-            os.chmod(partial, 0o666 & ~_umask())
+            os.chmod(partial, 0o666 & ~_UMASK)
             os.replace(partial, path)
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -59,7 +59,7 @@ def folder_written_atomically(path: Path) -> Iterator[Path]:
             for file in sorted(partial.rglob("*")):
                 sync(file)
             sync(partial)
-            os.chmod(partial, 0o777 & ~_umask())
+            os.chmod(partial, 0o777 & ~_UMASK)
             os.replace(partial, path)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -143,7 +143,6 @@ def _write_bytes(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+_UMASK = os.umask(0)
+"""Of the process, asked once: asking means setting it for a moment, which two threads must not do at a time."""
+os.umask(_UMASK)

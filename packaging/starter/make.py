@@ -1,4 +1,4 @@
-"""Make the starter model from nothing: draw the world, train its networks in five stages, measure.
+"""Make the starter model from nothing: draw the world, train its networks in six stages, measure.
 
     python packaging/starter/make.py [--work build/starter]
 
@@ -7,8 +7,10 @@ started again at any time: what is done is not done again, and a training goes o
 is resources/models/starter.safetensors; evaluate.py writes the figures of its model card.
 
 The stages are ordinary training jobs beside this file. The VAE learns from parts of the drawings first (vae-1, vae-2),
-since many small batches teach it soonest, then from whole ones (vae-3); the UNet and the text encoder learn from its
-latents (unet); at last the decoder alone goes on (decoder), which sharpens pictures and leaves the latents alone.
+since many small batches teach it soonest, then from whole ones (vae-3). The UNet learns from its latents, first at high
+noise only (unet-1), where words decide what stands where, then at all noise (unet-2). At last the decoder alone goes on
+(decoder), which sharpens pictures and leaves the latents as they are. The text encoder stays as it was drawn: see
+WORDS_APART in trainer/models/networks.py.
 """
 
 import argparse
@@ -24,7 +26,8 @@ STAGES = {
     "vae-1": "starter-vae-1",
     "vae-2": "starter-vae-2",
     "vae-3": "starter-vae-3",
-    "unet": "starter-unet",
+    "unet-1": "starter-unet-1",
+    "unet-2": "starter-unet-2",
     "decoder": "starter",
 }
 """The job files, in order, with the name of what each makes. Each begins with what the one before it made."""

@@ -64,12 +64,25 @@ NARROW_LOG_VARIANCE = -8.0
 """Of an untrained VAE's latents: a standard deviation of exp(-4), about 0.02."""
 
 
+WORDS_APART: Mapping[str, float] = {
+    "token_embedding": 5.0,
+    "position_embedding": 0.3,
+    "self_attn": 2.5,
+    "final_layer_norm": 3.0,
+}
+"""Factors on CLIP's own initial weights. With those, one word changes by a tenth what the UNet sees of a prompt; with
+these by more than half, and each word can still be read off by a linear map (with attention 5 times as strong no
+longer: such an encoder is a hash). So a UNet learns from an untrained encoder as from any fixed code. Trained beside a
+UNet from nothing, the encoder comes to tell only of what fills most of the picture."""
+
+
 def blank(architecture: Architecture, device: torch.device, dtype: torch.dtype) -> Parts:
     """Random weights from torch's global generator, always drawn on the CPU so that a seed means one model.
 
     The last convolution of every residual branch of the UNet, and of the UNet itself, starts at zero, as in the
     original (CompVis/stable-diffusion, ldm/modules/diffusionmodules/openaimodel.py: zero_module). The VAE's posterior
     starts narrow: with the usual weights its noise would be three times its signal, and colours are learned late.
+    The text encoder starts with `WORDS_APART`.
     """
     built = [unet(architecture), vae(architecture), text_encoder(architecture)]
     with torch.no_grad():
@@ -79,6 +92,9 @@ def blank(architecture: Architecture, device: torch.device, dtype: torch.dtype) 
         moments: Any = built[1].get_submodule("quant_conv")
         moments.weight[moments.out_channels // 2 :] = 0
         moments.bias[moments.out_channels // 2 :] = NARROW_LOG_VARIANCE
+        for name, parameter in built[2].named_parameters():
+            if name.endswith("weight"):
+                parameter *= next((factor for part, factor in WORDS_APART.items() if part in name), 1.0)
     # diffusers' own `to` warns about parts that should stay in fp32, of which these networks have none.
     placed: list[Any] = [nn.Module.to(network, device, dtype) for network in built]
     return Parts(architecture, *placed)

@@ -1,0 +1,71 @@
+"""One piece of slow work in a thread of the pool, with its outcome brought back to the GUI thread."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
+
+from trainer.contract.errors import Cancelled, UserError
+
+PROGRESS_EVERY = 0.1
+"""Seconds between two reports of progress: as often as an eye can follow."""
+
+
+class Told(QObject):
+    """Carries what became of an errand, each time with what it was `about`.
+
+    Bytes travel as objects: a C++ int ends at 2 GB.
+    """
+
+    done = Signal(object, object)
+    failed = Signal(object, str)
+    stopped = Signal(object)
+    progressed = Signal(object, object)
+
+
+class Errand(QRunnable):
+    """`work` is called once, in a thread of the pool; connect to `told` before `start`.
+
+    `check` and `progress` are what `work` may hand on to the library. Whoever starts an errand keeps it until it has
+    told its end.
+    """
+
+    def __init__(self, about: object, work: Callable[["Errand"], Any]) -> None:
+        super().__init__()
+        self.told = Told()
+        self._about = about
+        self._work = work
+        self._cancelled = threading.Event()
+        self._last_progress = 0.0
+
+    def start(self) -> None:
+        QThreadPool.globalInstance().start(self)
+
+    def cancel(self) -> None:
+        """Ask the work to stop at its next check."""
+        self._cancelled.set()
+
+    def check(self) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def progress(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last_progress >= PROGRESS_EVERY or done == total:
+            self._last_progress = now
+            self.told.progressed.emit(done, total)
+
+    def run(self) -> None:
+        try:
+            outcome = self._work(self)
+        except Cancelled:
+            self.told.stopped.emit(self._about)
+        except (UserError, OSError) as error:
+            self.told.failed.emit(self._about, str(error))
+        except Exception:  # a bug of ours: whoever waits is told, and the traceback goes where tracebacks go
+            self.told.failed.emit(self._about, "Something went wrong inside Gesso. Try again, or start Gesso anew.")
+            raise
+        else:
+            self.told.done.emit(self._about, outcome)

@@ -1,0 +1,195 @@
+"""Pictures on disk as the window needs them: thumbnails decoded small in the pool of threads, what a PNG remembers."""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRunnable,
+    QSize,
+    Qt,
+    QThreadPool,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QImage, QImageReader, QPixmap
+
+from trainer.contract.errors import UserError
+from trainer.contract.generate import GenerateJob
+from trainer.contract.jobfile import job_from_tree
+
+JOB_CHUNK = "gesso"
+"""The PNG chunk that holds a picture's own job (trainer.generation.metadata writes it)."""
+KEPT = 400
+"""Thumbnails kept in memory: about 100 MB at 256 pixels, some screens full."""
+WAITING = 200
+"""Thumbnails that may wait to be decoded. Who scrolls on no longer wants what was asked for before these."""
+AHEAD = 1
+"""Thumbnails go before other work in the pool: somebody is looking."""
+
+Index = QModelIndex | QPersistentModelIndex
+Read = Callable[[Path, int], QImage]
+
+
+def read_job(path: Path) -> GenerateJob | None:
+    """The job that makes this picture again; None where the file carries none. Raises UserError when it is damaged."""
+    text = QImageReader(str(path)).text(JOB_CHUNK)
+    if not text:
+        return None
+    try:
+        tree = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"The settings in {path.name} are damaged.", "Choose another picture.", str(error)) from error
+    if not isinstance(tree, dict):
+        raise UserError(f"The settings in {path.name} are damaged.", "Choose another picture.")
+    job = job_from_tree(tree, f"the settings in {path.name}")
+    return job if isinstance(job, GenerateJob) else None
+
+
+def read_image(path: Path, side: int = 0) -> QImage:
+    """The picture, upright; with `side` at most that many pixels large, while it is decoded. Null if it can't be."""
+    reader = QImageReader(str(path))
+    reader.setAutoTransform(True)
+    size = reader.size()
+    if side and size.isValid() and max(size.width(), size.height()) > side:
+        reader.setScaledSize(size.scaled(QSize(side, side), Qt.AspectRatioMode.KeepAspectRatio))
+    return reader.read()
+
+
+class _Decoder(QObject):
+    """What is to be decoded. The last asked for comes first: that is what is on the screen now."""
+
+    done = Signal(str, QImage)
+
+    def __init__(self, read: Read, side: int) -> None:
+        super().__init__()
+        self._read, self._side = read, side
+        self._waiting: OrderedDict[str, None] = OrderedDict()
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+
+    def ask(self, path: str) -> None:
+        with self._lock:
+            if path in self._busy:
+                return
+            is_new = path not in self._waiting
+            self._waiting[path] = None
+            self._waiting.move_to_end(path)
+            if len(self._waiting) > WAITING:
+                self._waiting.popitem(last=False)
+        if is_new:
+            QThreadPool.globalInstance().start(_Decode(self), AHEAD)
+
+    def decode_next(self) -> None:
+        """In a thread of the pool. Often there is nothing left to do: it was dropped meanwhile."""
+        with self._lock:
+            if not self._waiting:
+                return
+            path, _ = self._waiting.popitem()
+            self._busy.add(path)
+        image = self._read(Path(path), self._side)
+        with self._lock:
+            self._busy.discard(path)
+        self.done.emit(path, image)
+
+
+class _Decode(QRunnable):
+    def __init__(self, decoder: _Decoder) -> None:
+        super().__init__()
+        self._decoder = decoder
+
+    def run(self) -> None:
+        self._decoder.decode_next()
+
+
+class PictureList(QAbstractListModel):
+    """Paths of pictures, newest first, with thumbnails that are decoded when a view asks for them.
+
+    `read` decodes one, in any thread: `Thumbnails.read` keeps them on disk.
+    """
+
+    PATH = Qt.ItemDataRole.UserRole
+    BROKEN = Qt.ItemDataRole.UserRole + 1
+    """True where the file can't be shown."""
+
+    def __init__(self, side: int, parent: QObject | None = None, *, read: Read = read_image) -> None:
+        super().__init__(parent)
+        self._paths: list[str] = []
+        self._rows: dict[str, int] = {}
+        self._pixmaps: OrderedDict[str, QPixmap] = OrderedDict()
+        self._broken: set[str] = set()
+        self._decoder = _Decoder(read, side)  # without a parent: a thread may still hold it when the list is gone
+        self._decoder.done.connect(self._take)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        return 0 if parent.isValid() else len(self._paths)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        path = self._paths[index.row()]
+        match role:
+            case Qt.ItemDataRole.DecorationRole:
+                return self._thumbnail(path)
+            case Qt.ItemDataRole.ToolTipRole | Qt.ItemDataRole.AccessibleTextRole:
+                return Path(path).name
+            case self.PATH:
+                return path
+            case self.BROKEN:
+                return path in self._broken
+            case _:
+                return None
+
+    def paths(self) -> list[str]:
+        return list(self._paths)
+
+    def row_of(self, path: str) -> int:
+        """Its row, or -1."""
+        return self._rows.get(path, -1)
+
+    def set_paths(self, paths: Sequence[str]) -> None:
+        self.beginResetModel()
+        self._paths = list(paths)
+        self._count()
+        self.endResetModel()
+
+    def add(self, path: str) -> None:
+        """Put a new picture first."""
+        self.beginInsertRows(QModelIndex(), 0, 0)
+        self._paths.insert(0, path)
+        self._count()
+        self.endInsertRows()
+
+    def forget(self, paths: Collection[str]) -> None:
+        """These files changed: their thumbnails are read again."""
+        for path in paths:
+            self._pixmaps.pop(path, None)
+            self._broken.discard(path)
+
+    def _count(self) -> None:
+        self._rows = {path: row for row, path in enumerate(self._paths)}
+
+    def _thumbnail(self, path: str) -> QPixmap | None:
+        found = self._pixmaps.get(path)
+        if found is not None:
+            self._pixmaps.move_to_end(path)
+        elif path not in self._broken:
+            self._decoder.ask(path)
+        return found
+
+    @Slot(str, QImage)
+    def _take(self, path: str, image: QImage) -> None:
+        if image.isNull():
+            self._broken.add(path)
+        else:
+            self._pixmaps[path] = QPixmap.fromImage(image)
+            if len(self._pixmaps) > KEPT:
+                self._pixmaps.popitem(last=False)
+        row = self._rows.get(path)
+        if row is not None:
+            place = self.index(row)
+            self.dataChanged.emit(place, place, [Qt.ItemDataRole.DecorationRole])

@@ -1,0 +1,234 @@
+"""The queue: jobs that wait, the one in progress, and those that have ended. It alone gives the engine work.
+
+What waits is kept in queue.json in the user's folder, so that it is there again at the next start.
+"""
+
+import contextlib
+import itertools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QImage
+
+from app.engine import EngineLink
+from trainer.contract import events
+from trainer.contract.errors import UserError
+from trainer.contract.generate import GenerateJob
+from trainer.contract.jobfile import FORMAT, Job, job_from_tree
+from trainer.contract.train import TrainJob
+from trainer.files import write_text_atomically
+from trainer.home import Home
+
+State = Literal["waiting", "running", "finished", "failed", "stopped"]
+KEPT = 200
+"""So many ended jobs stay in the list."""
+
+_numbers = itertools.count(1)
+
+
+@dataclass(eq=False)
+class Queued:
+    """A job with what became of it. `resume` is the folder of a training to go on with."""
+
+    job: Job
+    resume: Path | None = None
+    state: State = "waiting"
+    step: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    status: str = ""
+    ending: events.Event | None = None
+    run_folder: str = ""
+    pictures: list[str] = field(default_factory=list)
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    @property
+    def title(self) -> str:
+        match self.job:
+            case GenerateJob():
+                return self.job.prompt or "a picture without a prompt"
+            case TrainJob():
+                return self.job.output.name
+            case _:
+                return self.job.model
+
+
+class Queue(QObject):
+    """Jobs in order. `changed` whenever the list or a state changed; the others tell of the job in progress."""
+
+    changed = Signal()
+    progressed = Signal(object)
+    happened = Signal(object, object)
+    preview = Signal(object, object, QImage)
+    ended = Signal(object)
+    trouble = Signal(str)
+
+    def __init__(self, engine: EngineLink, home: Home, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self._file = home.root / "queue.json"
+        self.jobs: list[Queued] = []
+        engine.happened.connect(self._on_event)
+        engine.preview.connect(self._on_preview)
+        engine.idle.connect(self._on_idle)
+
+    @property
+    def running(self) -> Queued | None:
+        return next((queued for queued in self.jobs if queued.state == "running"), None)
+
+    @property
+    def waiting(self) -> list[Queued]:
+        return [queued for queued in self.jobs if queued.state == "waiting"]
+
+    def add(self, job: Job, resume: Path | None = None) -> Queued:
+        """Put a job at the end; it starts at once when nothing else runs."""
+        queued = Queued(job, resume)
+        self.jobs.append(queued)
+        self._forget_oldest()
+        self._next()
+        self._changed()
+        return queued
+
+    def retry(self, queued: Queued) -> Queued:
+        """The same job once more; a training that can be resumed goes on."""
+        ending = queued.ending
+        folder = ending.resume if isinstance(ending, events.Stopped) else ""
+        return self.add(queued.job, Path(folder) if folder else queued.resume)
+
+    def cancel(self, queued: Queued) -> None:
+        """Take a waiting job out; ask a running one to stop."""
+        if queued.state == "running":
+            queued.status = "stopping"
+            self._engine.cancel()
+            self.progressed.emit(queued)
+        elif queued.state == "waiting":
+            self.jobs.remove(queued)
+            self._changed()
+
+    def stop_now(self) -> None:
+        self._engine.stop_now()
+
+    def move(self, queued: Queued, by: int) -> None:
+        """Change a waiting job's turn by so many places."""
+        waiting = self.waiting
+        place = waiting.index(queued)
+        other = waiting[max(0, min(len(waiting) - 1, place + by))]
+        here, there = self.jobs.index(queued), self.jobs.index(other)
+        self.jobs.insert(there, self.jobs.pop(here))
+        self._changed()
+
+    def clear_ended(self) -> None:
+        self.jobs = [queued for queued in self.jobs if queued.state in ("waiting", "running")]
+        self._changed()
+
+    def restore(self) -> None:
+        """Bring back what waited when the window was closed. A file that makes no sense is set aside and said."""
+        try:
+            saved = json.loads(self._file.read_text(encoding="utf-8"))
+            restored = [
+                Queued(job_from_tree(one["job"], "the queue"), Path(one["resume"]) if one["resume"] else None)
+                for one in saved["waiting"]
+            ]
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, KeyError, UserError):
+            with contextlib.suppress(OSError):
+                self._file.replace(self._file.with_name("queue.damaged.json"))
+            self.trouble.emit("The list of waiting jobs was damaged; it was set aside as queue.damaged.json.")
+            return
+        self.jobs += restored
+        self._next()
+        self._changed()
+
+    @Slot(object)
+    def _on_event(self, event: events.Event) -> None:
+        queued = self.running
+        if queued is None:
+            return
+        match event:
+            case events.Started():
+                queued.run_folder = event.run_folder
+            case events.Status():
+                queued.status = event.text
+            case events.Progress():
+                queued.status, queued.step, queued.total = event.what, event.done, event.total
+            case events.Step():
+                queued.status = ""
+                queued.step, queued.total, queued.seconds_left = event.step, event.total, event.seconds_left
+            case events.Saved() if event.what == "picture":
+                queued.pictures.append(event.path)
+            case events.Finished() | events.Failed() | events.Stopped():
+                queued.ending = event
+                queued.state = _state_after(event)
+            case _:
+                pass
+        self.happened.emit(queued, event)
+        if isinstance(event, events.ENDINGS):
+            self.ended.emit(queued)
+            self._changed()
+        else:
+            self.progressed.emit(queued)
+
+    @Slot(object, QImage)
+    def _on_preview(self, preview: events.Preview, image: QImage) -> None:
+        queued = self.running
+        if queued is not None:
+            self.preview.emit(queued, preview, image)
+
+    @Slot()
+    def _on_idle(self) -> None:
+        self._next()
+        self._changed()
+
+    def _next(self) -> None:
+        """Give the engine the first job that waits, unless it has one or is still busy ending it."""
+        if self.running is not None or self._engine.state == "busy":
+            return
+        queued = next(iter(self.waiting), None)
+        if queued is None:
+            return
+        queued.state = "running"
+        if queued.resume is not None:
+            self._engine.resume(queued.resume)
+        else:
+            self._engine.perform(queued.job)
+
+    def _changed(self) -> None:
+        waiting = [
+            {"job": {"format": FORMAT, **queued.job.model_dump(mode="json")}, "resume": str(queued.resume or "")}
+            for queued in self.waiting
+        ]
+        try:
+            if waiting:
+                write_text_atomically(self._file, json.dumps({"waiting": waiting}, ensure_ascii=False))
+            else:
+                self._file.unlink(missing_ok=True)
+        except (UserError, OSError) as error:
+            self.trouble.emit(str(error))
+        self.changed.emit()
+
+    def _forget_oldest(self) -> None:
+        ended = [queued for queued in self.jobs if queued.state not in ("waiting", "running")]
+        for queued in ended[: max(0, len(ended) - KEPT)]:
+            self.jobs.remove(queued)
+
+
+def in_words(queued: Queued) -> str:
+    """`Step 12 of 25  ·  3 s left`, or what the engine says it is doing."""
+    if queued.status:
+        return queued.status[:1].upper() + queued.status[1:]
+    left = f"  ·  {queued.seconds_left:.0f} s left" if queued.seconds_left is not None else ""
+    return f"Step {queued.step} of {queued.total}{left}" if queued.total else "Starting"
+
+
+def _state_after(event: events.Event) -> State:
+    match event:
+        case events.Failed():
+            return "failed"
+        case events.Stopped():
+            return "stopped"
+        case _:
+            return "finished"

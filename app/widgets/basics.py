@@ -1,0 +1,170 @@
+"""The smallest pieces: labels, rows, buttons, fields with a name above. Text from files is never taken as markup."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QWheelEvent
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.theme import theme
+
+GRID = 8
+
+
+def label(text: str = "", words: str = "") -> QLabel:
+    """Plain text that wraps. `words` is its role in the style sheet: muted, warn, error, ok, title, heading."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(True)
+    if words:
+        made.setProperty("words", words)
+    return made
+
+
+def set_words(target: QLabel, words: str) -> None:
+    """Give a label another role; the style sheet is asked again."""
+    target.setProperty("words", words)
+    target.style().unpolish(target)
+    target.style().polish(target)
+
+
+def button(text: str, does: str, then: Callable[[], object], *, icon: str = "", kind: str = "") -> QPushButton:
+    """A push button. `does` is its tooltip and its description for screen readers; `then` a bound method."""
+    made = QPushButton(text)
+    made.setToolTip(does)
+    made.setAccessibleName(text or does)
+    made.setAccessibleDescription(does)
+    made.clicked.connect(then)
+    if kind:
+        made.setProperty("kind", kind)
+    if icon:
+        IconKeeper(made, icon, "on_accent" if kind == "primary" else "text")
+    return made
+
+
+class IconKeeper(QObject):
+    """Draws a button's icon anew when the theme changes."""
+
+    def __init__(self, target: QPushButton, name: str, role: str = "text") -> None:
+        super().__init__(target)
+        self._target, self._name, self._role = target, name, role
+        theme().changed.connect(self._draw)
+        self._draw()
+
+    def _draw(self) -> None:
+        self._target.setIcon(theme().icon(self._name, self._role))
+
+
+def column(*items: QWidget | int, margins: tuple[int, int, int, int] = (0, 0, 0, 0), spacing: int = GRID) -> QWidget:
+    """Widgets below one another; a number is a gap, 0 one that stretches."""
+    return _lined(QVBoxLayout(), items, margins, spacing)
+
+
+def row(*items: QWidget | int, margins: tuple[int, int, int, int] = (0, 0, 0, 0), spacing: int = GRID) -> QWidget:
+    """Widgets beside one another; a number is a gap, 0 one that stretches."""
+    return _lined(QHBoxLayout(), items, margins, spacing)
+
+
+def _lined(
+    layout: QVBoxLayout | QHBoxLayout,
+    items: tuple[QWidget | int, ...],
+    margins: tuple[int, int, int, int],
+    spacing: int,
+) -> QWidget:
+    made = QWidget()
+    made.setLayout(layout)
+    layout.setContentsMargins(*margins)
+    layout.setSpacing(spacing)
+    for item in items:
+        if isinstance(item, QWidget):
+            layout.addWidget(item)
+        elif item:
+            layout.addSpacing(item)
+        else:
+            layout.addStretch(1)
+    return made
+
+
+def named(name: str, field: QWidget, *, beside: QWidget | None = None) -> QWidget:
+    """A field with its name, small and muted, above it; `beside` stands at the right end of the name's line."""
+    words = label(name, "muted")
+    words.setWordWrap(False)
+    words.setBuddy(field)
+    if not field.accessibleName():
+        field.setAccessibleName(name)
+    top = words if beside is None else row(words, 0, beside)
+    made = column(top, field, spacing=3)
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+    return made
+
+
+def surface(content: QWidget, role: str, *, edge: str = "") -> QFrame:
+    """A frame in the colour of a surface, with a line along one side where wanted."""
+    made = QFrame()
+    made.setProperty("surface", role)
+    if edge:
+        made.setProperty("edge", edge)
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(content)
+    return made
+
+
+def side_by_side(page: QWidget, left: QWidget, middle: QWidget, right: QWidget | None = None) -> None:
+    """Lay a page out in columns that touch; the middle one takes what room there is."""
+    layout = QHBoxLayout(page)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    layout.addWidget(left)
+    layout.addWidget(middle, 1)
+    if right is not None:
+        layout.addWidget(right)
+
+
+def scrolled_above(page: QWidget, fields: QWidget, always_there: QWidget) -> None:
+    """Lay a form out: fields that scroll, over what stays in sight."""
+    scroll = QScrollArea()
+    scroll.setWidget(fields)
+    scroll.setWidgetResizable(True)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    layout.addWidget(scroll, 1)
+    layout.addWidget(always_there)
+
+
+def open_folder(folder: Path) -> None:
+    """Show a folder in the system's file manager."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+
+class NoWheel(QObject):
+    """Keeps the wheel from changing a field that has no focus: it scrolls the page instead."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QWheelEvent) and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+
+def calm(field: QAbstractSpinBox | QComboBox | QSlider) -> None:
+    """Let the wheel change a field only while it has the focus."""
+    if isinstance(field, QAbstractSpinBox):
+        field.lineEdit().setTextMargins(6, 0, 2, 0)
+    field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    field.installEventFilter(NoWheel(field))

@@ -1,0 +1,149 @@
+"""Thumbnails and what pictures remember: kept on disk, decoded in the order in which somebody looks."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QThreadPool
+from PySide6.QtGui import QImage, QPixmap
+from pytestqt.qtbot import QtBot
+
+from app.picture_words import differences, in_words, open_picture
+from app.pictures import PictureList, read_job
+from app.thumbnails import Thumbnails
+from tests.app.pictures import write_png
+from trainer.contract.common import LoraUse, Sampling
+from trainer.contract.errors import UserError
+from trainer.contract.generate import GenerateJob
+from trainer.home import Home
+
+
+def test_a_thumbnail_is_small_and_kept_on_disk(home: Home) -> None:
+    path = write_png(home.outputs / "day" / "a.png", side=600)
+    thumbnails = Thumbnails(home)
+    assert thumbnails.read(path).width() == 256
+    kept = thumbnails.place(path)
+    assert kept.is_relative_to(home.cache / "thumbnails")
+    QImage(40, 20, QImage.Format.Format_RGB32).save(str(kept), "JPG")  # pyright: ignore[reportCallIssue, reportArgumentType]
+    assert thumbnails.read(path).width() == 40, "the kept one is what is shown"
+
+
+def test_a_changed_picture_gets_a_new_thumbnail(home: Home) -> None:
+    path = write_png(home.outputs / "day" / "a.png", side=600)
+    thumbnails = Thumbnails(home)
+    before = thumbnails.place(path)
+    write_png(path, side=600, age=5)
+    assert thumbnails.place(path) != before
+
+
+def test_a_torn_thumbnail_is_made_again(home: Home) -> None:
+    path = write_png(home.outputs / "day" / "a.png", side=600)
+    thumbnails = Thumbnails(home)
+    thumbnails.read(path)
+    kept = thumbnails.place(path)
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    assert thumbnails.read(path).width() == 256
+    assert kept.read_bytes() == whole
+
+
+def test_transparency_survives_in_thumbnails(home: Home) -> None:
+    image = QImage(600, 600, QImage.Format.Format_ARGB32)
+    image.fill(0)
+    path = home.outputs / "a.png"
+    path.parent.mkdir(parents=True)
+    assert image.save(str(path))
+    thumbnails = Thumbnails(home)
+    thumbnails.read(path)
+    assert thumbnails.read(path).pixelColor(0, 0).alpha() == 0
+
+
+def test_a_cache_that_can_not_be_written_does_not_matter(home: Home) -> None:
+    path = write_png(home.outputs / "day" / "a.png", side=600)
+    home.cache.mkdir(parents=True)
+    (home.cache / "thumbnails").write_text("a file where the folder should be")
+    assert Thumbnails(home).read(path).width() == 256
+
+
+def test_the_list_gives_a_thumbnail_once_it_is_decoded(qtbot: QtBot, tmp_path: Path) -> None:
+    path = str(write_png(tmp_path / "a.png", side=300))
+    pictures = PictureList(64)
+    pictures.set_paths([path])
+    assert pictures.index(0).data(1) is None
+    qtbot.waitSignal(pictures.dataChanged).wait()
+    pixmap = pictures.index(0).data(1)
+    assert isinstance(pixmap, QPixmap)
+    assert pixmap.width() == 64
+
+
+def test_a_file_that_is_no_picture_is_marked_and_not_asked_for_again(qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_text("no picture")
+    asked: list[Path] = []
+
+    def read(path: Path, _side: int) -> QImage:
+        asked.append(path)
+        return QImage()
+
+    pictures = PictureList(64, read=read)
+    pictures.set_paths([str(path)])
+    with qtbot.waitSignal(pictures.dataChanged):
+        pictures.index(0).data(1)
+    assert pictures.index(0).data(PictureList.BROKEN)
+    pictures.index(0).data(1)
+    QThreadPool.globalInstance().waitForDone()
+    assert len(asked) == 1
+
+
+def test_what_was_asked_for_last_is_decoded_first(qtbot: QtBot) -> None:
+    pool = QThreadPool.globalInstance()
+    threads = pool.maxThreadCount()
+    pool.setMaxThreadCount(1)
+    begun, gate, order = threading.Event(), threading.Event(), []
+
+    def read(path: Path, _side: int) -> QImage:
+        begun.set()
+        gate.wait(10)
+        order.append(path.name)
+        return QImage(4, 4, QImage.Format.Format_RGB32)
+
+    pictures = PictureList(64, read=read)
+    pictures.set_paths([f"/{number}" for number in range(4)])
+    try:
+        pictures.index(0).data(1)
+        assert begun.wait(10)
+        for row in (1, 2, 3):
+            pictures.index(row).data(1)
+        gate.set()
+        assert pool.waitForDone(10_000)
+    finally:
+        pool.setMaxThreadCount(threads)
+    assert order == ["0", "3", "2", "1"]
+
+
+def test_the_job_of_a_picture_is_read_back(tmp_path: Path) -> None:
+    job = GenerateJob(prompt="ein rötes 猫", seed=5)
+    assert read_job(write_png(tmp_path / "a.png", job)) == job
+    assert read_job(write_png(tmp_path / "b.png")) is None
+
+
+def test_damaged_settings_are_said_and_the_picture_is_still_shown(tmp_path: Path) -> None:
+    bad = GenerateJob.model_construct(**{**dict(GenerateJob()), "seed": -1})
+    path = write_png(tmp_path / "b.png", bad)
+    with pytest.raises(UserError):
+        read_job(path)
+    opened = open_picture(path)
+    assert not opened.image.isNull()
+    assert "b.png" in opened.problem
+
+
+def test_two_jobs_differ_in_what_differs() -> None:
+    one = GenerateJob(prompt="a cat", seed=1)
+    other = one.model_copy(update={"seed": 2, "loras": (LoraUse(name="kiki", weight=0.5),)})
+    assert differences(one, other) == {"LoRA": ("–", "kiki at 0.5"), "Seed": ("1", "2")}
+    assert differences(one, one) == {}
+
+
+def test_eta_is_said_only_where_it_acts() -> None:
+    assert "Eta" in in_words(GenerateJob())
+    assert "Eta" not in in_words(GenerateJob(sampling=Sampling(sampler="euler")))

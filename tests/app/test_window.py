@@ -1,0 +1,117 @@
+"""The window with its real engine: opened, used by clicks and keys, closed, opened again."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QPlainTextEdit, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.engine import EngineLink
+from app.pages.generate import GeneratePage
+from app.window import PAGES, MainWindow
+from trainer.contract.common import Sampling
+from trainer.contract.generate import GenerateJob
+from trainer.home import Home
+
+ROOT = Path(__file__).parents[2]
+STAGED = ROOT / "tests" / "engine" / "staged.py"
+PATIENCE = 120_000
+PROMPT = "a red cat on the left of a mint background"
+
+
+def child(page: GeneratePage, kind: type, name: str) -> QPushButton:
+    return next(one for one in page.findChildren(kind) if one.accessibleName() == name)
+
+
+@pytest.fixture
+def window(home: Home, qtbot: QtBot) -> Iterator[MainWindow]:
+    """With an engine whose work is staged."""
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])
+    made = MainWindow(home, EngineLink(home, command=(sys.executable, str(STAGED), "--home", str(home.root))))
+    made.show()
+    with qtbot.waitSignals([made.engine.state_changed, made.models.changed], timeout=PATIENCE):
+        made.start_work()
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+def test_a_picture_is_made_shown_kept_and_its_settings_come_back(qtbot: QtBot, home: Home) -> None:
+    window = MainWindow(home)
+    window.show()
+    with qtbot.waitSignals([window.engine.state_changed, window.models.changed], timeout=PATIENCE):
+        window.start_work()
+    page = window.generate
+    page._form.set_job(GenerateJob(prompt="", seed=7, sampling=Sampling(steps=2)))
+    prompt = page.findChildren(QPlainTextEdit)[0]
+    prompt.setFocus()
+    qtbot.keyClicks(prompt, PROMPT)
+    previews: list[QImage] = []
+    window.queue.preview.connect(lambda _queued, _preview, image: previews.append(image))
+    with qtbot.waitSignal(window.queue.ended, timeout=PATIENCE):
+        qtbot.keyClick(prompt, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert previews  # at most eight a second, so not one for each step
+    assert not any(image.isNull() for image in previews)
+    (picture,) = home.outputs.glob("*/*.png")
+    assert not page._canvas.is_empty
+    prompt.setPlainText("something else")
+    qtbot.mouseClick(child(page, QPushButton, "Use these settings"), Qt.MouseButton.LeftButton)
+    assert prompt.toPlainText() == PROMPT
+    window.close()
+    again = MainWindow(home)
+    assert again.generate.findChildren(QPlainTextEdit)[0].toPlainText() == PROMPT
+    assert again.generate._pictures.paths() == [str(picture)]
+    for one in (window, again):
+        one.deleteLater()
+
+
+def test_the_window_opens_without_torch(window: MainWindow) -> None:
+    assert "torch" not in sys.modules or "trainer.generation" in sys.modules  # other tests may have brought it in
+    assert window.isVisible()
+
+
+def test_pages_change_by_keys_and_the_last_one_is_remembered(window: MainWindow, qtbot: QtBot, home: Home) -> None:
+    window.activateWindow()
+    qtbot.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+    names = PAGES
+    assert window.settings.page == names[1]
+    window.close()
+    assert MainWindow(home).settings.page == names[1]
+
+
+def test_escape_stops_the_running_job(window: MainWindow, qtbot: QtBot) -> None:
+    page = window.generate
+    page._form.set_job(GenerateJob(prompt="waits"))
+    with qtbot.waitSignal(window.queue.progressed, timeout=PATIENCE):
+        page.generate()
+    with qtbot.waitSignal(window.queue.ended, timeout=PATIENCE):
+        page.stop()
+    assert window.queue.jobs[-1].state == "stopped"
+
+
+def test_a_fault_is_shown_in_place_and_queues_nothing(window: MainWindow) -> None:
+    page = window.generate
+    page._form._seed.setText("not a number")
+    page.generate()
+    assert window.queue.jobs == []
+    assert "seed" in page._form._fault.text()
+
+
+def test_everything_that_takes_focus_has_a_name_and_a_tooltip(window: MainWindow) -> None:
+    from PySide6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QLineEdit, QSlider, QToolButton
+
+    kinds = (QPushButton, QToolButton, QAbstractSpinBox, QCheckBox, QComboBox, QSlider)
+    for kind in kinds:
+        for one in window.findChildren(kind):
+            of_qt = one.objectName().startswith(("qt_", "Scroll"))  # parts that Qt builds its widgets from
+            if one.focusPolicy() != Qt.FocusPolicy.NoFocus and not of_qt:
+                assert one.accessibleName() or one.property("text"), one
+                assert one.toolTip() or one.accessibleDescription(), one.accessibleName()
+    for line in window.findChildren(QLineEdit):
+        if not isinstance(line.parent(), QAbstractSpinBox):
+            assert line.accessibleName()
