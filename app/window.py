@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QEvent, QSize, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
 
 from app import rail
 from app.engine import EngineLink
@@ -36,6 +36,8 @@ PAGES = ("generate", "train", "models", "gallery", "queue", "settings")
 PICTURES = (".png",)
 """Files that may carry settings of ours."""
 LEAST_SIZE = QSize(1024, 640)
+FIRST_PROMPT = "a large red cat on a mint background"
+"""Of the first picture: something that the starter model can draw."""
 
 Page = TypeVar("Page", bound=QWidget)
 
@@ -68,6 +70,8 @@ class MainWindow(QMainWindow):
         if self.settings.geometry:
             self.restoreGeometry(self.settings.geometry_bytes())
         self.show_page(self.settings.page)
+        if not self.settings.welcomed:
+            self._welcome()
         self._status.say(loaded.note)
 
     @cached_property
@@ -173,6 +177,31 @@ class MainWindow(QMainWindow):
                 self.train.open_folder(path)
         event.acceptProposedAction()
 
+    def _welcome(self) -> None:
+        from app.pages.welcome import WelcomePage
+
+        page = self._added(WelcomePage())
+        page.chosen.connect(self._begin)
+        self._stack.setCurrentWidget(page)
+
+    @Slot(str)
+    def _begin(self, offer: str) -> None:
+        """Do what the first start offers."""
+        match offer:
+            case "generate":
+                self.show_page("generate")
+                self.generate.try_prompt(FIRST_PROMPT)
+            case "train":
+                self.show_page("train")
+                self.train.start()
+            case "folder":
+                self.show_page("train")
+                folder = QFileDialog.getExistingDirectory(self, "A folder of pictures")
+                if folder:
+                    self.train.open_folder(Path(folder))
+            case _:
+                self.show_page("generate")
+
     def _page(self, name: str) -> QWidget:
         match name:
             case "generate":
@@ -247,6 +276,7 @@ class MainWindow(QMainWindow):
             self.addAction(action)
 
     def _keep(self) -> None:
+        self.settings.welcomed = True
         self.settings.keep_geometry(self.saveGeometry())
         drafts = {name: getattr(self, name).draft() for name in ("generate", "train") if name in vars(self)}
         self.settings.drafts = {**self.settings.drafts, **drafts}

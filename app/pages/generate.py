@@ -119,6 +119,11 @@ class GeneratePage(QWidget):
     def show_folder(self) -> None:
         open_folder(self._shown.parent if self._shown else self._home.outputs)
 
+    def try_prompt(self, prompt: str) -> None:
+        """Make a picture of this prompt with everything else as it is."""
+        self._form.set_prompt(prompt)
+        self.generate()
+
     def try_lora(self, name: str) -> None:
         """Lay a LoRA that was just trained over the model it was trained on, and nothing else."""
         self._form.set_loras((LoraUse(name=name),))
@@ -295,6 +300,9 @@ class GenerateForm(QWidget):
         self._hardware.set_value(dict(job.hardware))
         self._fault.hide()
         self._summarise()
+
+    def set_prompt(self, prompt: str) -> None:
+        self._prompt.setPlainText(prompt)
 
     def set_loras(self, loras: tuple[LoraUse, ...]) -> None:
         self._loras.set_value(loras)

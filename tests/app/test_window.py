@@ -46,6 +46,7 @@ def test_a_picture_is_made_shown_kept_and_its_settings_come_back(qtbot: QtBot, h
     window.show()
     with qtbot.waitSignals([window.engine.state_changed, window.models.changed], timeout=PATIENCE):
         window.start_work()
+    window.show_page("generate")
     page = window.generate
     page._form.set_job(GenerateJob(prompt="", seed=7, sampling=Sampling(steps=2)))
     prompt = page.findChildren(QPlainTextEdit)[0]
@@ -68,6 +69,21 @@ def test_a_picture_is_made_shown_kept_and_its_settings_come_back(qtbot: QtBot, h
     assert again.generate._pictures.paths() == [str(picture)]
     for one in (window, again):
         one.deleteLater()
+
+
+def test_the_first_start_offers_a_picture_with_one_click_and_only_once(
+    window: MainWindow, qtbot: QtBot, home: Home
+) -> None:
+    welcome = window._stack.currentWidget()
+    offer = next(one for one in welcome.findChildren(QPushButton) if one.text() == "Make a picture")
+    with qtbot.waitSignal(window.queue.ended, timeout=PATIENCE):
+        qtbot.mouseClick(offer, Qt.MouseButton.LeftButton)
+    (queued,) = window.queue.jobs
+    assert isinstance(queued.job, GenerateJob)
+    assert "cat" in queued.job.prompt
+    assert window._stack.currentWidget() is window.generate
+    window.close()
+    assert MainWindow(home).settings.welcomed
 
 
 def test_the_window_opens_without_torch(window: MainWindow) -> None:

@@ -66,11 +66,15 @@ class LoraLayer(nn.Module):
 
         For float32 only: in fewer digits a small addition would be lost in the sum.
         """
-        addition = (self.up * self.scale).flatten(1), self.down.flatten(1)
-        weight = torch.addmm(self.weight.flatten(1), *addition).view_as(self.weight)
+        weight = torch.addmm(_matrix(self.weight), _matrix(self.up), _matrix(self.down), alpha=self.scale)
         if isinstance(self.base, nn.Linear):
             return functional.linear(x, weight, self.bias)
-        return functional.conv2d(x, weight, self.bias, self.base.stride, self.base.padding)
+        return functional.conv2d(x, weight.view_as(self.weight), self.bias, self.base.stride, self.base.padding)
+
+
+def _matrix(weight: Tensor) -> Tensor:
+    """A weight with its kernel's sides, if it has any, laid into its columns."""
+    return weight if weight.ndim == 2 else weight.flatten(1)
 
 
 class LoraMethod:
