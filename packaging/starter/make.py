@@ -1,4 +1,4 @@
-"""Make the starter model from nothing: draw the world, train its networks in six stages, measure.
+"""Make the starter model from nothing: draw the world, train its networks in seven stages, measure.
 
     python packaging/starter/make.py [--work build/starter]
 
@@ -8,7 +8,7 @@ is resources/models/starter.safetensors; evaluate.py writes the figures of its m
 
 The stages are ordinary training jobs beside this file. The VAE learns from parts of the drawings first (vae-1, vae-2),
 since many small batches teach it soonest, then from whole ones (vae-3). The UNet learns from its latents, first at high
-noise only (unet-1), where words decide what stands where, then at all noise (unet-2). At last the decoder alone goes on
+noise only (unet-1), where words decide what stands where, then at all noise (unet-2, unet-3). At last the decoder alone goes on
 (decoder), which sharpens pictures and leaves the latents as they are. The text encoder stays as it was drawn: see
 WORDS_APART in trainer/models/networks.py.
 """
@@ -28,6 +28,7 @@ STAGES = {
     "vae-3": "starter-vae-3",
     "unet-1": "starter-unet-1",
     "unet-2": "starter-unet-2",
+    "unet-3": "starter-unet-3",
     "decoder": "starter",
 }
 """The job files, in order, with the name of what each makes. Each begins with what the one before it made."""

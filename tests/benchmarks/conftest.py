@@ -8,8 +8,8 @@ import pytest
 from tests.benchmarks.record import Record
 from trainer.home import RESOURCES
 
-# As main.py sets it, for both sides: threads that wait for each other must not take the core away meanwhile.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# As main.py sets it, for both sides.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 ROOT = Path(__file__).resolve().parents[2]
 
