@@ -8,9 +8,9 @@ is resources/models/starter.safetensors; evaluate.py writes the figures of its m
 
 The stages are ordinary training jobs beside this file. The VAE learns from parts of the drawings first (vae-1, vae-2),
 since many small batches teach it soonest, then from whole ones (vae-3). The UNet learns from its latents, first at high
-noise only (unet-1), where words decide what stands where, then at all noise (unet-2, unet-3). At last the decoder alone goes on
-(decoder), which sharpens pictures and leaves the latents as they are. The text encoder stays as it was drawn: see
-WORDS_APART in trainer/models/networks.py.
+noise only (unet-1), where words decide what stands where, then at all noise (unet-2, unet-3). At last the decoder alone
+goes on (decoder), which sharpens pictures and leaves the latents as they are. The text encoder stays as it was drawn:
+see WORDS_APART in trainer/models/networks.py.
 """
 
 import argparse

@@ -74,8 +74,7 @@ def test_a_picture_is_made_shown_kept_and_its_settings_come_back(qtbot: QtBot, h
 def test_the_first_start_offers_a_picture_with_one_click_and_only_once(
     window: MainWindow, qtbot: QtBot, home: Home
 ) -> None:
-    welcome = window._stack.currentWidget()
-    offer = next(one for one in welcome.findChildren(QPushButton) if one.text() == "Make a picture")
+    offer = next(one for one in window.findChildren(QPushButton) if one.text() == "Make a picture")
     with qtbot.waitSignal(window.queue.ended, timeout=PATIENCE):
         qtbot.mouseClick(offer, Qt.MouseButton.LeftButton)
     (queued,) = window.queue.jobs
