@@ -121,7 +121,9 @@ class Example:
     def loss(self, latents: Tensor, noise: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
         noisy: Any = self.noising.add_noise(latents, noise, timesteps)  # pyright: ignore[reportArgumentType] - int64 it is
         predicted = self.unet(noisy, timesteps, context, return_dict=False)[0]
-        return functional.mse_loss(predicted.float(), noise.float(), reduction="mean")
+        predicts_v = self.bundle.prediction == "v_prediction"
+        target: Any = self.noising.get_velocity(latents, noise, timesteps) if predicts_v else noise  # pyright: ignore[reportArgumentType]
+        return functional.mse_loss(predicted.float(), target.float(), reduction="mean")
 
     def _encoded(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Scaled latents drawn from their distribution, and the text encoder's output."""

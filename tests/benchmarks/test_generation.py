@@ -47,6 +47,7 @@ def pipeline(bundle: Bundle) -> StableDiffusionPipeline:
         steps_offset=1,
         clip_sample=False,
         set_alpha_to_one=False,
+        prediction_type=bundle.prediction,
     )
     parts: dict[str, Any] = {
         "vae": bundle.vae,
