@@ -274,6 +274,10 @@ class MainWindow(QMainWindow):
             action.setShortcut(QKeySequence(f"Ctrl+{number}"))
             action.triggered.connect(partial(self.show_page, name))
             self.addAction(action)
+        leave = QAction("Quit", self)
+        leave.setShortcut(QKeySequence(QKeySequence.StandardKey.Quit))
+        leave.triggered.connect(self.close)
+        self.addAction(leave)
 
     def _keep(self) -> None:
         self.settings.welcomed = True

@@ -85,11 +85,6 @@ def test_the_first_start_offers_a_picture_with_one_click_and_only_once(
     assert MainWindow(home).settings.welcomed
 
 
-def test_the_window_opens_without_torch(window: MainWindow) -> None:
-    assert "torch" not in sys.modules or "trainer.generation" in sys.modules  # other tests may have brought it in
-    assert window.isVisible()
-
-
 def test_pages_change_by_keys_and_the_last_one_is_remembered(window: MainWindow, qtbot: QtBot, home: Home) -> None:
     window.activateWindow()
     qtbot.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
