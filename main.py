@@ -13,10 +13,10 @@ from trainer.offline import go_offline
 def main(argv: Sequence[str]) -> int:
     """Returns the exit code: 0 done, 1 failed, 2 bad usage, 130 cancelled."""
     go_offline()  # before anything imports a library that could ask the network
-    # Threads of torch that wait for each other look around for some tenths of a millisecond, then give their core away.
-    # Sleeping at once made training a small model on two cores a fifth slower; looking for as long as is usual slowed
-    # it 15 times where another program wanted one of the cores. Read when torch is imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    # Threads of torch that wait for each other look around for some microseconds, then give their core away. On two
+    # quiet cores sleeping at once took 1.6 times as long for a picture; looking 20 times longer gained another tenth,
+    # but took 2.6 times as long where another program wanted one of the cores. Read when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     multiprocessing.freeze_support()
     if argv[:1] == ["--engine"]:
         return _engine(argv[1:])

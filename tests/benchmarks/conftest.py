@@ -9,7 +9,7 @@ from tests.benchmarks.record import Record
 from trainer.home import RESOURCES
 
 # As main.py sets it, for both sides.
-os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 ROOT = Path(__file__).resolve().parents[2]
 
