@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QTabWidget, QWidget
+from PySide6.QtWidgets import QTabWidget, QWidget
 
 from app.models_list import Models
 from app.pages.train_disk import Earlier, Look, Looked, Past, Told, earlier_runs, in_pool, past_of
@@ -16,7 +16,7 @@ from app.pages.train_pictures import SIDE
 from app.pages.train_plan import PlanView
 from app.queue import Queue, Queued
 from app.theme import theme
-from app.widgets.basics import column, surface
+from app.widgets.basics import column, side_by_side, surface
 from trainer.contract import events
 from trainer.contract.train import TrainJob
 from trainer.home import Home
@@ -204,8 +204,4 @@ class TrainPage(QWidget):
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.setStyleSheet("QTabWidget::tab-bar { left: 10px; }")  # its words begin where those below do
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(left)
-        layout.addWidget(column(self.tabs, margins=(0, 8, 0, 0)), 1)
+        side_by_side(self, left, column(self.tabs, margins=(0, 8, 0, 0)))
