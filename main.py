@@ -28,13 +28,23 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _is_for_the_window(argv: Sequence[str]) -> bool:
-    """Whether nothing is said but where the user's folder is."""
-    return not argv or (len(argv) == 2 and argv[0] == "--home") or (len(argv) == 1 and argv[0].startswith("--home="))
+    """Whether nothing is said but where the user's folder is, and files to open.
+
+    A file is named with a folder before it or an ending, as desktops do, so that none is taken for a verb.
+    """
+    rest = [word for place, word in enumerate(argv) if not word.startswith("--home=") and not _is_home(argv, place)]
+    return all(Path(word).name != word or "." in word for word in rest) and all(Path(word).exists() for word in rest)
+
+
+def _is_home(argv: Sequence[str], place: int) -> bool:
+    """Whether the word at this place is `--home`, or the folder after it."""
+    return argv[place] == "--home" or (place > 0 and argv[place - 1] == "--home")
 
 
 def _window(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="main.py")
     parser.add_argument("--home", type=Path)
+    parser.add_argument("files", type=Path, nargs="*", help="files and folders to open")
     arguments = parser.parse_args(argv)
     try:
         from app.start import NO_DISPLAY, has_display, run
@@ -50,7 +60,7 @@ def _window(argv: Sequence[str]) -> int:
         return 1
     from trainer.home import Home
 
-    return run(Home.find(arguments.home))
+    return run(Home.find(arguments.home), arguments.files)
 
 
 def _engine(argv: Sequence[str]) -> int:

@@ -107,6 +107,15 @@ class EngineLink(QObject):
         self.state: State = "starting"
         self.hello: Hello | None = None
 
+    @property
+    def memory(self) -> int:
+        """Bytes of the device that are taken; 0 while it is not known."""
+        return self._engine.memory
+
+    def last_words(self) -> str:
+        """What the engine printed last, for who wants to know why it does not come."""
+        return self._engine.last_words()
+
     def start(self) -> None:
         """Start the thread, and in it the process, which loads while the window is already there."""
         self._thread.start()

@@ -11,8 +11,9 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImageReader
@@ -27,6 +28,10 @@ PARAMETERS_CHUNK = "parameters"
 AT_ONCE = 200
 """Pictures read in one errand: the pool is free for other work between two of them."""
 FORMAT = 1
+PATIENCE = 20.0
+"""Seconds that one thread, or another Gesso, may keep the file before its words are read from the pictures instead."""
+
+Order = Literal["newest", "oldest", "name", "largest"]
 
 
 class Found(NamedTuple):
@@ -108,6 +113,17 @@ class PictureIndex(QObject):
     def unread(self) -> int:
         """How many pictures can't be found by their words yet."""
         return len(self._unread) + self._in_hand
+
+    def in_order(self, order: Order) -> list[Found]:
+        match order:
+            case "newest":
+                return self.pictures
+            case "oldest":
+                return self.pictures[::-1]
+            case "name":
+                return sorted(self.pictures, key=_name_first)
+            case "largest":
+                return sorted(self.pictures, key=itemgetter(2), reverse=True)
 
     @Slot()
     def refresh(self) -> None:
@@ -197,6 +213,10 @@ class PictureIndex(QObject):
         self._looking = self._reading = None
 
 
+def _name_first(picture: Found) -> tuple[str, str]:
+    return os.path.basename(picture.path).casefold(), picture.path
+
+
 def _scanned(home: Home, _errand: Errand) -> dict[str, Found]:
     """By path, newest first. The dictionary is made here, where nobody waits."""
     return {picture.path: picture for picture in scan(home)}
@@ -240,15 +260,19 @@ Row = tuple[str, int, int, str]
 
 @contextlib.contextmanager
 def _opened(kept: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for this thread and this moment alone. Several may be open at once: SQLite makes writers wait."""
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(sqlite3.connect(kept)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(kept, timeout=PATIENCE)) as connection, connection:
         connection.execute("PRAGMA synchronous = OFF")  # it can be made again
         if connection.execute("PRAGMA user_version").fetchone() != (FORMAT,):
-            connection.execute("DROP TABLE IF EXISTS pictures")
-            connection.execute(
-                "CREATE TABLE pictures (name TEXT PRIMARY KEY, modified INTEGER, size INTEGER, words TEXT)"
-            )
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
+            connection.execute("BEGIN IMMEDIATE")  # of two that find it missing, the second waits here
+            if connection.execute("PRAGMA user_version").fetchone() != (FORMAT,):
+                connection.execute("DROP TABLE IF EXISTS pictures")
+                connection.execute(
+                    "CREATE TABLE pictures (name TEXT PRIMARY KEY, modified INTEGER, size INTEGER, words TEXT)"
+                )
+                connection.execute(f"PRAGMA user_version = {FORMAT}")
+            connection.commit()
         yield connection
 
 

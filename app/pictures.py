@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import (
-    QAbstractListModel,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
     QRunnable,
     QSize,
+    QStringListModel,
     Qt,
     QThreadPool,
     Signal,
@@ -108,10 +108,11 @@ class _Decode(QRunnable):
         self._decoder.decode_next()
 
 
-class PictureList(QAbstractListModel):
+class PictureList(QStringListModel):
     """Paths of pictures, newest first, with thumbnails that are decoded when a view asks for them.
 
-    `read` decodes one, in any thread: `Thumbnails.read` keeps them on disk.
+    `read` decodes one, in any thread: `Thumbnails.read` keeps them on disk. It is a model of strings because a view
+    that lays 20,000 pictures out asks for the count of rows as often: a call of Python each time would take long.
     """
 
     PATH = Qt.ItemDataRole.UserRole
@@ -127,8 +128,9 @@ class PictureList(QAbstractListModel):
         self._decoder = _Decoder(read, side)  # without a parent: a thread may still hold it when the list is gone
         self._decoder.done.connect(self._take)
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        return 0 if parent.isValid() else len(self._paths)
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Strings could be edited and dragged; pictures are only chosen."""
+        return Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled if index.isValid() else Qt.ItemFlag.NoItemFlags
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         path = self._paths[index.row()]
@@ -152,17 +154,15 @@ class PictureList(QAbstractListModel):
         return self._rows.get(path, -1)
 
     def set_paths(self, paths: Sequence[str]) -> None:
-        self.beginResetModel()
         self._paths = list(paths)
         self._count()
-        self.endResetModel()
+        self.setStringList(self._paths)
 
     def add(self, path: str) -> None:
         """Put a new picture first."""
-        self.beginInsertRows(QModelIndex(), 0, 0)
         self._paths.insert(0, path)
         self._count()
-        self.endInsertRows()
+        self.insertRows(0, 1)
 
     def forget(self, paths: Collection[str]) -> None:
         """These files changed: their thumbnails are read again."""

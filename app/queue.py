@@ -1,6 +1,7 @@
 """The queue: jobs that wait, the one in progress, and those that have ended. It alone gives the engine work.
 
-What waits is kept in queue.json in the user's folder, so that it is there again at the next start.
+What waits is kept in queue.json in the user's folder, so that it is there again at the next start; so is the job in
+progress, which a closed or killed window interrupts.
 """
 
 import contextlib
@@ -8,7 +9,7 @@ import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
@@ -18,7 +19,9 @@ from trainer.contract import events
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
 from trainer.contract.jobfile import FORMAT, Job, job_from_tree
+from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
+from trainer.engine.runs import resumable
 from trainer.files import write_text_atomically
 from trainer.home import Home
 
@@ -40,6 +43,8 @@ class Queued:
     total: int = 0
     seconds_left: float | None = None
     status: str = ""
+    is_stopping: bool = False
+    """Whether it was asked to stop, and has not yet."""
     ending: events.Event | None = None
     run_folder: str = ""
     pictures: list[str] = field(default_factory=list)
@@ -52,6 +57,8 @@ class Queued:
                 return self.job.prompt or "a picture without a prompt"
             case TrainJob():
                 return self.job.output.name
+            case MeasureJob():
+                return f"Measuring {self.job.train.output.name}"
             case _:
                 return self.job.model
 
@@ -94,17 +101,17 @@ class Queue(QObject):
 
     def retry(self, queued: Queued) -> Queued:
         """The same job once more; a training that can be resumed goes on."""
-        ending = queued.ending
-        folder = ending.resume if isinstance(ending, events.Stopped) else ""
-        return self.add(queued.job, Path(folder) if folder else queued.resume)
+        folder = Path(queued.run_folder) if queued.run_folder else queued.resume
+        goes_on = isinstance(queued.job, TrainJob) and folder is not None and queued.state != "finished"
+        return self.add(queued.job, folder if goes_on and folder and resumable(folder) else None)
 
     def cancel(self, queued: Queued) -> None:
         """Take a waiting job out; ask a running one to stop."""
         if queued.state == "running":
-            queued.status = "stopping"
+            queued.is_stopping = True
             self._engine.cancel()
             self.progressed.emit(queued)
-        elif queued.state == "waiting":
+        elif queued in self.jobs and queued.state == "waiting":  # else it was taken out already
             self.jobs.remove(queued)
             self._changed()
 
@@ -125,13 +132,13 @@ class Queue(QObject):
         self._changed()
 
     def restore(self) -> None:
-        """Bring back what waited when the window was closed. A file that makes no sense is set aside and said."""
+        """Bring back what waited when the window was closed, and as stopped what ran. A file that makes no sense is set
+        aside and said."""
         try:
             saved = json.loads(self._file.read_text(encoding="utf-8"))
-            restored = [
-                Queued(job_from_tree(one["job"], "the queue"), Path(one["resume"]) if one["resume"] else None)
-                for one in saved["waiting"]
-            ]
+            restored = [_restored(one) for one in saved["waiting"]]
+            if saved.get("interrupted"):
+                restored.insert(0, _restored(saved["interrupted"], "stopped"))
         except FileNotFoundError:
             return
         except (OSError, ValueError, TypeError, KeyError, UserError):
@@ -151,6 +158,7 @@ class Queue(QObject):
         match event:
             case events.Started():
                 queued.run_folder = event.run_folder
+                self._changed()
             case events.Status():
                 queued.status = event.text
             case events.Progress():
@@ -197,13 +205,12 @@ class Queue(QObject):
             self._engine.perform(queued.job)
 
     def _changed(self) -> None:
-        waiting = [
-            {"job": {"format": FORMAT, **queued.job.model_dump(mode="json")}, "resume": str(queued.resume or "")}
-            for queued in self.waiting
-        ]
+        waiting = [_saved(queued) for queued in self.waiting]
+        interrupted = _saved(self.running) if self.running else None
         try:
-            if waiting:
-                write_text_atomically(self._file, json.dumps({"waiting": waiting}, ensure_ascii=False))
+            if waiting or interrupted:
+                saved = {"waiting": waiting, "interrupted": interrupted}
+                write_text_atomically(self._file, json.dumps(saved, ensure_ascii=False))
             else:
                 self._file.unlink(missing_ok=True)
         except (UserError, OSError) as error:
@@ -216,8 +223,25 @@ class Queue(QObject):
             self.jobs.remove(queued)
 
 
+def _saved(queued: Queued) -> dict[str, object]:
+    return {
+        "job": {"format": FORMAT, **queued.job.model_dump(mode="json")},
+        "resume": str(queued.resume or ""),
+        "run_folder": queued.run_folder,
+    }
+
+
+def _restored(saved: dict[str, Any], state: State = "waiting") -> Queued:
+    """Raises what the parts of it that are missing or wrong raise."""
+    resume = Path(saved["resume"]) if saved["resume"] else None
+    folder = str(saved.get("run_folder", ""))
+    return Queued(job_from_tree(saved["job"], "the queue"), resume, state=state, run_folder=folder)
+
+
 def in_words(queued: Queued) -> str:
     """`Step 12 of 25  ·  3 s left`, or what the engine says it is doing."""
+    if queued.is_stopping and queued.state == "running":
+        return "Stopping"
     if queued.status:
         return queued.status[:1].upper() + queued.status[1:]
     left = f"  ·  {queued.seconds_left:.0f} s left" if queued.seconds_left is not None else ""

@@ -1,18 +1,31 @@
 """What the window remembers: settings.json in the user's folder, written whole or not at all, with a last good copy."""
 
 import base64
+import itertools
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from PySide6.QtCore import QByteArray
 
+from trainer.contract.common import SamplerName, Size
 from trainer.files import write_text_atomically
 from trainer.home import Home
 
 VERSION = 1
+
+
+class ModelDefaults(BaseModel):
+    """What Generate takes when a model is chosen; what is None, or "", stays as the form has it."""
+
+    size: Size | None = None
+    sampler: SamplerName | None = None
+    steps: int | None = Field(default=None, ge=1, le=1000)
+    guidance: float | None = Field(default=None, ge=0, le=50)
+    negative: str = ""
 
 
 class Settings(BaseModel):
@@ -25,9 +38,18 @@ class Settings(BaseModel):
     page: str = "generate"
     geometry: str = ""
     """Qt's own description of the window's place, in base64."""
-    splitters: dict[str, list[int]] = {}
     drafts: dict[str, dict[str, Any]] = {}
     """The form of each page as it was left."""
+    views: dict[str, dict[str, Any]] = {}
+    """What each page remembers beside its form: the size of its tiles, what was selected, where it was scrolled to."""
+    shortcuts: dict[str, str] = {}
+    """Keys by the name of their action, where they were changed; "" where there are none."""
+    model_defaults: dict[str, ModelDefaults] = {}
+    """By the name of the model."""
+    model_folders: list[str] = []
+    """Folders of other programs whose models are used where they lie, and never written to."""
+    notify: bool = True
+    """Whether the system is to say that a long job has ended while another window is in front."""
     welcomed: bool = False
     """Whether the first start is over."""
     favourites: list[str] = []
@@ -54,6 +76,9 @@ class SettingsFile:
     def __init__(self, home: Home) -> None:
         self.path = home.root / "settings.json"
         self._good = home.root / "settings.last-good.json"
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._written = 0
 
     def load(self) -> Loaded:
         """The settings; where the file is damaged, it is set aside and the last good copy taken."""
@@ -72,10 +97,23 @@ class SettingsFile:
         return Loaded(settings)
 
     def save(self, settings: Settings) -> None:
-        """Write both files. Raises UserError when the disk refuses."""
-        text = settings.model_dump_json(indent=1)
-        write_text_atomically(self.path, text)
-        write_text_atomically(self._good, text)
+        """Write both files now. Raises UserError when the disk refuses."""
+        self.write(self.text(settings), self.next_number())
+
+    def text(self, settings: Settings) -> str:
+        return settings.model_dump_json(indent=1)
+
+    def next_number(self) -> int:
+        """For a text that is written later: the numbers say which one is newer."""
+        return next(self._numbers)
+
+    def write(self, text: str, number: int, _errand: object = None) -> None:
+        """Write a text in any thread, unless a newer one was written. Raises UserError when the disk refuses."""
+        with self._lock:
+            if number > self._written:
+                write_text_atomically(self.path, text)
+                write_text_atomically(self._good, text)
+                self._written = number
 
     def _recovered(self, why: str) -> Loaded:
         aside = _set_aside(self.path)

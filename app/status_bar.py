@@ -1,16 +1,25 @@
 """The line at the bottom: the truth about the engine, the job in progress, and the network."""
 
-from PySide6.QtCore import Qt, Slot
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
 
 from app.engine import EngineLink
 from app.queue import Queue, Queued, in_words
 from app.theme import theme
 from app.widgets.basics import button, label, set_words
+from trainer.contract.generate import GenerateJob
 from trainer.contract.train import TrainJob
 from trainer.files import human_size
 
 HEIGHT = 34
+MEMORY_EVERY = 2_000
+"""Milliseconds, as often as the engine says how much it holds."""
+PATIENCE = 2_000
+"""Milliseconds that a job gets to stop by itself before it can be ended under its work."""
+STOP = ("Stop", "Ask the running job to stop; what it has done is kept")
+STOP_NOW = ("Stop now", "Do not wait for it: a training loses what came after its last checkpoint")
 STATES = {
     "starting": ("engine is starting", "muted"),
     "ready": ("engine ready", "ok"),
@@ -33,7 +42,11 @@ class StatusBar(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setFixedSize(160, 4)
         self._bar.setAccessibleName("Progress of the running job")
-        self._stop = button("Stop", "Ask the running job to stop; what it has done is kept", self._stop_job)
+        self._stop = button(*STOP, self._stop_job)
+        self._patience = _timer(self, PATIENCE, self._offer_stop_now)
+        self._patience.setSingleShot(True)
+        self._asking_memory = _timer(self, MEMORY_EVERY, self._show_engine)
+        self._asking_memory.start()
         self._stop.setFixedHeight(24)
         self._stop.setStyleSheet("padding: 0 10px;")
         self._note = label("", "muted")
@@ -67,16 +80,22 @@ class StatusBar(QWidget):
     @Slot()
     def _stop_job(self) -> None:
         running = self._queue.running
-        if running is not None:
+        if running is not None and running.is_stopping and self._stop.text() == STOP_NOW[0]:
+            self._queue.stop_now()
+        elif running is not None:
             self._queue.cancel(running)
 
     @Slot()
     def _show_engine(self) -> None:
         words, role = STATES[self._engine.state]
         hello = self._engine.hello
-        device = f"  ·  {hello.device_name}  ·  {human_size(hello.memory)}" if hello else ""
+        device = f"  ·  {hello.device_name}  ·  {_of(self._engine.memory, hello.memory)}" if hello else ""
         self._state.setText(words + device)
-        self._state.setToolTip(f"torch {hello.torch}, computing in {hello.precision}" if hello else words)
+        self._state.setToolTip(
+            f"Memory that is taken, and that there is; torch {hello.torch}, computing in {hello.precision}"
+            if hello
+            else words
+        )
         set_words(self._dot, role)
 
     @Slot()
@@ -88,13 +107,51 @@ class StatusBar(QWidget):
         running = queued if queued is not None and queued.state == "running" else None
         for one in (self._job, self._bar, self._stop):
             one.setVisible(running is not None)
+        if running is None or not running.is_stopping:
+            self._patience.stop()
+            self._name_stop(STOP)
+        elif not self._patience.isActive() and self._stop.text() == STOP[0]:
+            self._patience.start()
         if running is None:
             return
-        doing = f"Training {running.title}" if isinstance(running.job, TrainJob) else "Generating"
-        self._job.setText(f"{doing}  ·  {in_words(running)}")
+        self._job.setText(f"{_doing(running)}  ·  {in_words(running)}")
         self._bar.setRange(0, running.total or 0)
         self._bar.setValue(running.step)
 
     @Slot()
+    def _offer_stop_now(self) -> None:
+        self._name_stop(STOP_NOW)
+
+    def _name_stop(self, name: tuple[str, str]) -> None:
+        text, does = name
+        if self._stop.text() != text:
+            self._stop.setText(text)
+            self._stop.setAccessibleName(text)
+            self._stop.setToolTip(does)
+            self._stop.setAccessibleDescription(does)
+
+    @Slot()
     def _draw(self) -> None:
         self._cloud.setPixmap(theme().icon("offline", "muted").pixmap(16, 16))
+
+
+def _timer(parent: StatusBar, interval: int, then: Callable[[], None]) -> QTimer:
+    made = QTimer(parent)
+    made.setInterval(interval)
+    made.timeout.connect(then)
+    return made
+
+
+def _doing(running: Queued) -> str:
+    match running.job:
+        case TrainJob():
+            return f"Training {running.title}"
+        case GenerateJob():
+            return "Generating"
+        case _:
+            return running.title
+
+
+def _of(taken: int, total: int) -> str:
+    """`4.1 of 24.0 GB`; the whole alone while it is not known what is taken."""
+    return f"{taken / 2**30:.1f} of {human_size(total)}" if taken else human_size(total)

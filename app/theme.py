@@ -3,9 +3,10 @@
 from typing import Literal
 
 import qtawesome
-from PySide6.QtCore import QObject, Qt, Signal
+import shiboken6
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QIcon, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory
+from PySide6.QtWidgets import QApplication, QStyleFactory, QWidget
 
 from app.palette import PALETTES, Palette, Scheme
 from trainer.home import RESOURCES
@@ -50,6 +51,10 @@ ICONS = {
     "pause": "mdi6.pause",
     "play": "mdi6.play",
     "retry": "mdi6.refresh",
+    "reset": "mdi6.undo",
+    "measure": "mdi6.timer-outline",
+    "wait": "mdi6.timer-sand",
+    "swap": "mdi6.swap-horizontal",
 }
 """Our names of icons, and the glyphs of Material Design Icons (Apache-2.0) that QtAwesome draws for them."""
 
@@ -63,6 +68,7 @@ class Theme(QObject):
         super().__init__(application)
         self._application = application
         self._wish: Wish = wish
+        self._windows: list[QWidget] = []
         application.setStyle(QStyleFactory.create("Fusion"))
         application.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._apply()
@@ -86,6 +92,16 @@ class Theme(QObject):
             self._wish = wish
             self._apply()
 
+    def dress(self, window: QWidget) -> None:
+        """Give a window, with all that belongs to it, our style sheet, and each new one.
+
+        A style sheet of the application would do the same, but a change of it took 0.7 s for a window of 1,500
+        widgets, and of the window's own 0.1 s.
+        """
+        self._windows.append(window)
+        window.destroyed.connect(self._forget)
+        window.setStyleSheet(style_sheet(self.palette, self.scheme))
+
     def icon(self, name: str, role: str = "text") -> QIcon:
         """An icon by our name for it, in the colour of a role; paler where its button is disabled."""
         colours = self.palette
@@ -100,8 +116,14 @@ class Theme(QObject):
 
     def _apply(self) -> None:
         self._application.setPalette(_qt_palette(self.palette))
-        self._application.setStyleSheet(style_sheet(self.palette, self.scheme))
+        self._forget()
+        for window in self._windows:
+            window.setStyleSheet(style_sheet(self.palette, self.scheme))
         self.changed.emit()
+
+    @Slot()
+    def _forget(self) -> None:
+        self._windows = [window for window in self._windows if shiboken6.isValid(window)]
 
 
 def theme() -> Theme:
@@ -152,6 +174,7 @@ def style_sheet(colours: Palette, scheme: Scheme) -> str:
 QWidget[surface="panel"] {{ background: {c.panel}; }}
 QWidget[surface="window"] {{ background: {c.window}; }}
 QFrame[surface="raised"] {{ background: {c.raised}; border: 1px solid {c.line}; border-radius: 6px; }}
+QFrame[surface="notice"] {{ background: {c.raised}; border-bottom: 1px solid {c.line}; }}
 QFrame[edge="right"] {{ border-right: 1px solid {c.line}; }}
 QFrame[edge="left"] {{ border-left: 1px solid {c.line}; }}
 QFrame[edge="top"] {{ border-top: 1px solid {c.line}; }}
@@ -234,7 +257,8 @@ QListView, QTreeView, QTableView {{
     background: {c.panel}; border: none; outline: none; alternate-background-color: {c.window};
     selection-background-color: {c.raised}; selection-color: {c.text};
 }}
-QScrollArea {{ background: transparent; border: none; }}
+QScrollArea {{ background: transparent; border: 1px solid transparent; }}
+QScrollArea:focus {{ border-color: {c.accent}; }}
 QScrollArea > QWidget > QWidget {{ background: transparent; }}
 QScrollBar:vertical {{ background: transparent; width: 12px; margin: 2px; }}
 QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 2px; }}

@@ -1,8 +1,13 @@
 """Thumbnails kept on disk below the cache folder, so that thousands of pictures are decoded once. Safe to delete."""
 
+import contextlib
 import hashlib
+import itertools
 import os
+import random
 import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt
@@ -16,7 +21,15 @@ SIDE = 256
 """Pixels of the longer side as kept. Smaller ones are made from these."""
 QUALITY = 88
 
-_JPEG_END, _PNG_END = b"\xff\xd9", b"IEND\xaeB`\x82"
+_END = b"GESSO-TH"
+"""What a kept thumbnail ends with, after the path of its picture and that path's length in four bytes: so it is known
+whose it is, and that all of it was written."""
+_TAIL = len(_END) + 4
+
+SWEEP_EVERY = 24 * 3600
+"""Seconds between two sweeps."""
+SWEEP_AT_MOST = 4000
+"""Thumbnails looked at in one sweep; the next begins elsewhere."""
 
 
 class Thumbnails:
@@ -35,8 +48,43 @@ class Thumbnails:
         if image.isNull():
             image = read_image(path, SIDE)
             if not image.isNull():
-                _keep(image, kept)
+                _keep(image, kept, path.absolute())
         return _within(image, side)
+
+    def sweep(self, check: Callable[[], None]) -> int:
+        """Take away thumbnails of pictures that are gone, or were changed: at most once a day, and not all at a time.
+
+        Returns how many went. To be called in a thread of the pool.
+        """
+        stamp = self._folder / "swept"
+        if not self._folder.is_dir() or time.time() - _changed(stamp) < SWEEP_EVERY:
+            return 0
+        with contextlib.suppress(OSError):
+            stamp.touch()
+            os.utime(stamp)
+        gone = 0
+        for kept in itertools.islice(self._shuffled(), SWEEP_AT_MOST):
+            check()
+            source = _source(kept)
+            if source is None or not self._is_of(kept, source):
+                with contextlib.suppress(OSError):
+                    kept.unlink()
+                    gone += 1
+        return gone
+
+    def _shuffled(self) -> Iterator[Path]:
+        """All thumbnails, folder by folder, beginning anywhere."""
+        shelves = [shelf for shelf in self._folder.iterdir() if shelf.is_dir()]
+        random.shuffle(shelves)
+        for shelf in shelves:
+            with contextlib.suppress(OSError):
+                yield from shelf.iterdir()
+
+    def _is_of(self, kept: Path, source: Path) -> bool:
+        try:
+            return self.place(source) == kept
+        except OSError:
+            return False
 
     def place(self, path: Path) -> Path:
         """Where the thumbnail of this state of the file is kept: a changed file has another. Raises OSError."""
@@ -52,12 +100,33 @@ def _read_whole(kept: Path) -> QImage:
         data = kept.read_bytes()
     except OSError:
         return QImage()
-    if not data.endswith((_JPEG_END, _PNG_END)):
-        return QImage()
-    return QImage.fromData(data)
+    return QImage.fromData(data) if data.endswith(_END) else QImage()
 
 
-def _keep(image: QImage, kept: Path) -> None:
+def _source(kept: Path) -> Path | None:
+    """Whose thumbnail this is; None where that can't be told."""
+    try:
+        with kept.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL))
+            tail = file.read(_TAIL)
+            length = int.from_bytes(tail[:4], "little")
+            if not tail.endswith(_END) or length + _TAIL > size:
+                return None
+            file.seek(size - _TAIL - length)
+            return Path(os.fsdecode(file.read(length)))
+    except (OSError, ValueError):
+        return None
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _keep(image: QImage, kept: Path, source: Path) -> None:
     """Write beside and rename, as trainer.files does, but without waiting for the disk, thousands of times. What a
     crash leaves torn is noticed by its missing end and made again. No room is no fault: it is only a cache."""
     data = QByteArray()
@@ -73,7 +142,8 @@ def _keep(image: QImage, kept: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         handle, partial = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=kept.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(data.data())
+            name = os.fsencode(source)
+            file.write(bytes(data.data()) + name + len(name).to_bytes(4, "little") + _END)
         os.replace(partial, kept)
     except OSError:
         if partial:

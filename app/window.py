@@ -1,27 +1,38 @@
-"""The main window: the rail of pages, the page in front, the status bar; and what it remembers between two starts."""
+"""The main window: its pages, how they speak with one another, and what it does with files, actions and its own end."""
 
-from functools import cached_property, partial
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from PySide6.QtCore import QEvent, QSize, Slot
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QMimeData, QSize, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QLineEdit,
+    QMainWindow,
+    QMessageBox,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
 
-from app import rail
+from app.actions import Actions
+from app.end_notices import EndNotices
 from app.engine import EngineLink
+from app.favourites import Favourites
+from app.frame import Frame
 from app.models_list import Models
 from app.queue import Queue, Queued
 from app.rail import Rail
+from app.remember import Remember
 from app.settings import Settings, SettingsFile
 from app.status_bar import StatusBar
 from app.theme import theme
-from app.widgets.basics import surface
+from app.widgets.basics import open_folder
 from trainer.contract import events
-from trainer.contract.errors import UserError
 from trainer.home import Home
-from trainer.library.folders import is_diffusers_folder
-from trainer.library.index import MODEL_SUFFIX
+from trainer.library.identity import Kind
 
 if TYPE_CHECKING:  # each page is imported when it is made: the first paint waits for one of them only
     from app.pages.gallery import GalleryPage
@@ -30,16 +41,42 @@ if TYPE_CHECKING:  # each page is imported when it is made: the first paint wait
     from app.pages.queue import QueuePage
     from app.pages.settings import SettingsPage
     from app.pages.train import TrainPage
+    from app.pages.welcome import WelcomePage
+    from app.widgets.command_box import CommandBox
 
 PAGES = ("generate", "train", "models", "gallery", "queue", "settings")
-"""In the order of the rail. Each is an attribute of the window, made when it is first asked for."""
-PICTURES = (".png",)
-"""Files that may carry settings of ours."""
+"""In the order of the rail."""
+ATTRIBUTES = {"models": "models_page", "queue": "queue_page", "settings": "settings_page"}
+"""Where a page is not simply the attribute of its name. Each is made when it is first asked for."""
 LEAST_SIZE = QSize(1024, 640)
 FIRST_PROMPT = "a large red cat on a mint background"
 """Of the first picture: something that the starter model can draw."""
+OPENED = "Models and pictures (*.safetensors *.png *.jpg *.jpeg *.webp);;All files (*)"
 
 Page = TypeVar("Page", bound=QWidget)
+
+
+@runtime_checkable
+class WithWork(Protocol):
+    """A page that reads or writes in the pool of threads, and can be asked to leave it."""
+
+    def stop_work(self) -> None: ...
+
+
+@runtime_checkable
+class WithDraft(Protocol):
+    """A page with a form, which is kept as it was left, finished or not."""
+
+    def draft(self) -> dict[str, Any]: ...
+    def set_draft(self, draft: dict[str, Any]) -> None: ...
+
+
+@runtime_checkable
+class WithView(Protocol):
+    """A page that remembers more than its form: what was selected, the size of its tiles, how far it was scrolled."""
+
+    def view(self) -> dict[str, Any]: ...
+    def set_view(self, view: dict[str, Any]) -> None: ...
 
 
 class MainWindow(QMainWindow):
@@ -50,65 +87,71 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Gesso")
         self.setMinimumSize(LEAST_SIZE)
         self.setAcceptDrops(True)
+        self._is_leaving = False
         self.home = home
-        self._file = SettingsFile(home)
-        loaded = self._file.load()
+        file = SettingsFile(home)
+        loaded = file.load()
         self.settings: Settings = loaded.settings
         theme().set_wish(self.settings.theme)
+        theme().dress(self)
         self.engine = engine or EngineLink(home, self)
         self.queue = Queue(self.engine, home, self)
         self.models = Models(home, self)
-        self._status = StatusBar(self.engine, self.queue)
-        self._stack = QStackedWidget()
-        self._rail = Rail(PAGES)
-        self._lay_out()
-        self._rail.picked.connect(self.show_page)
-        self.queue.changed.connect(self._count_jobs)
-        self.queue.trouble.connect(self._status.say)
-        self.models.trouble.connect(self._status.say)
+        self.favourites = Favourites(home, self.settings, self)
+        self.actions_table = Actions(self, self.settings)
+        self.end_notices = EndNotices(self, self.queue, self.settings)
+        self.frame = Frame(Rail(PAGES), StatusBar(self.engine, self.queue))
+        self.notice, self._stack, self._say = self.frame.notice, self.frame.stack, self.frame.status.say
+        self._remember = Remember(file, self.settings, self._collect, self)
+        self.setCentralWidget(self.frame)
+        self._connect()
         self.resize(1280, 800)
         if self.settings.geometry:
             self.restoreGeometry(self.settings.geometry_bytes())
         self.show_page(self.settings.page)
         if not self.settings.welcomed:
-            self._welcome()
-        self._status.say(loaded.note)
+            self.welcome()
+        self._say(loaded.note)
+
+    # ---- The pages
 
     @cached_property
     def generate(self) -> "GeneratePage":
         from app.pages.generate import GeneratePage
 
-        page = self._added(GeneratePage(self.home, self.models, self.queue))
-        page.said.connect(self._status.say)
-        page.set_draft(self.settings.drafts.get("generate", {}))
+        page = self._added(GeneratePage(self.home, self.models, self.queue, self.settings, self.favourites), "generate")
+        page.said.connect(self._say)
         return page
 
     @cached_property
     def train(self) -> "TrainPage":
         from app.pages.train import TrainPage
 
-        page = self._added(TrainPage(self.home, self.models, self.queue))
-        page.said.connect(self._status.say)
-        page.try_it.connect(self._try)
-        page.set_draft(self.settings.drafts.get("train", {}))
+        page = self._added(TrainPage(self.home, self.models, self.queue), "train")
+        page.said.connect(self._say)
+        page.try_it.connect(self.try_lora)
+        page.show_model.connect(self.show_model)
         return page
 
     @cached_property
     def models_page(self) -> "ModelsPage":
         from app.pages.models import ModelsPage
 
-        page = self._added(ModelsPage(self.home, self.models))
-        page.said.connect(self._status.say)
+        page = self._added(ModelsPage(self.home, self.models, self.settings), "models_page")
+        page.said.connect(self._say)
+        page.use_model.connect(self.use_model)
+        page.use_lora.connect(self.use_lora)
+        page.train_from.connect(self.train_from)
+        page.changed.connect(self._remember.soon)
         return page
 
     @cached_property
     def gallery(self) -> "GalleryPage":
         from app.pages.gallery import GalleryPage
 
-        page = self._added(GalleryPage(self.home, self.settings))
-        page.said.connect(self._status.say)
+        page = self._added(GalleryPage(self.home, self.favourites), "gallery")
+        page.said.connect(self._say)
         page.reuse.connect(self._use_again)
-        page.starred.connect(self._save)
         self.queue.happened.connect(self._show_in_gallery)
         return page
 
@@ -116,13 +159,33 @@ class MainWindow(QMainWindow):
     def queue_page(self) -> "QueuePage":
         from app.pages.queue import QueuePage
 
-        return self._added(QueuePage(self.queue))
+        return self._added(QueuePage(self.queue), "queue_page")
 
     @cached_property
     def settings_page(self) -> "SettingsPage":
         from app.pages.settings import SettingsPage
 
-        return self._added(SettingsPage(self.home, self.settings))
+        parts = self.actions_table, self.engine, self.queue, self.models
+        page = self._added(SettingsPage(self.home, self.settings, *parts), "settings_page")
+        page.said.connect(self._say)
+        page.changed.connect(self._remember.now)
+        return page
+
+    @cached_property
+    def _welcome_page(self) -> "WelcomePage":
+        from app.pages.welcome import WelcomePage
+
+        page = self._added(WelcomePage(), "welcome")
+        page.chosen.connect(self._begin)
+        return page
+
+    @cached_property
+    def _command_box(self) -> "CommandBox":
+        from app.widgets.command_box import CommandBox
+
+        box = CommandBox(self)
+        box.chosen.connect(self._do)
+        return box
 
     @Slot(str)
     def show_page(self, name: str) -> None:
@@ -130,9 +193,30 @@ class MainWindow(QMainWindow):
             name = "generate"
         page = self._page(name)
         self._stack.setCurrentWidget(page)
-        self._rail.mark(name)
+        self.frame.rail.mark(name)
+        self.actions_table.bring_to_front(ATTRIBUTES.get(name, name))
         page.setFocus()
         self.settings.page = name
+        self._remember.soon()
+
+    def _page(self, name: str) -> QWidget:
+        page = getattr(self, ATTRIBUTES.get(name, name))
+        assert isinstance(page, QWidget)
+        return page
+
+    def _added(self, page: Page, name: str) -> Page:
+        """Put a page into the stack, as it was left."""
+        for field in page.findChildren(QWidget):
+            if isinstance(field, QLineEdit | QTextEdit | QPlainTextEdit):
+                field.setAcceptDrops(False)  # a file dropped on it is for the window, not its address for the text
+        if isinstance(page, WithDraft):
+            page.set_draft(self.settings.drafts.get(name, {}))
+        if isinstance(page, WithView):
+            page.set_view(self.settings.views.get(name, {}))
+        self._stack.addWidget(page)
+        return page
+
+    # ---- Work, and its end
 
     @Slot()
     def start_work(self) -> None:
@@ -141,48 +225,238 @@ class MainWindow(QMainWindow):
         self.models.refresh()
         for name in PAGES:
             self._page(name)
+        self.actions_table.dress()
         self.queue.restore()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.queue.running is not None and not self._may_close():
+        if self.queue.running is not None and not self._is_leaving and not self._may_close():
             event.ignore()
             return
-        self._keep()
-        if "models_page" in vars(self):
-            self.models_page.stop_work()
+        self.settings.welcomed = True
+        self._remember.now()
+        for page in vars(self).values():
+            if isinstance(page, WithWork):
+                page.stop_work()
         self.engine.close()
         event.accept()
 
+    @Slot()
+    def leave(self) -> None:
+        """Close without a question: the system wants the process to end."""
+        self._is_leaving = True
+        self.close()
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
-            self.models.refresh()  # files may have come or gone meanwhile
+        if event.type() == QEvent.Type.ActivationChange:
+            if self.isActiveWindow():
+                self.models.refresh()  # files may have come or gone meanwhile
+            else:
+                self._remember.soon()
+
+    def tell_of_crash(self, details: str, *, before: bool = False) -> None:
+        """Something of ours went wrong: just now, or `before`, so that the window closed without being asked."""
+        if before:
+            text = (
+                "Gesso did not close properly last time. Your files are whole, and a training can be resumed on Train."
+            )
+        else:
+            text = "Something went wrong inside Gesso. You can go on; if it happens again, start Gesso anew."
+        self.notice.say(text, kind="warning" if before else "error", details=details, topic="crash")
+
+    @Slot(str)
+    def on_crash(self, details: str) -> None:
+        self.tell_of_crash(details)
+
+    def _may_close(self) -> bool:
+        asked = QMessageBox(self)
+        asked.setIcon(QMessageBox.Icon.Question)
+        asked.setText("A job is still running. Stop it and close Gesso?")
+        asked.setInformativeText("A training saves a checkpoint first, and can go on from it later.")
+        stop = asked.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
+        asked.addButton("Go on working", QMessageBox.ButtonRole.RejectRole)
+        asked.exec()
+        return asked.clickedButton() is stop
+
+    def _collect(self) -> None:
+        """Bring the settings up to date with what is shown."""
+        self.settings.keep_geometry(self.saveGeometry())
+        made = vars(self)
+        drafts = {name: page.draft() for name, page in made.items() if isinstance(page, WithDraft)}
+        views = {name: page.view() for name, page in made.items() if isinstance(page, WithView)}
+        self.settings.drafts = {**self.settings.drafts, **drafts}
+        self.settings.views = {**self.settings.views, **views}
+
+    # ---- Files that come from outside
+
+    @Slot(list)
+    def come_to_front(self, files: Sequence[Path]) -> None:
+        """Another start of Gesso brought these files."""
+        self.setWindowState(self.windowState() & ~self.windowState().WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        self.take(files)
+
+    def take(self, paths: Sequence[Path]) -> None:
+        """Do with files and folders what they are for."""
+        from app.drops import uses_of
+
+        for use in uses_of(paths):
+            match use.does:
+                case "settings":
+                    self._use_again(use.path)
+                case "install":
+                    self.show_page("models")
+                    self.models_page.install(use.path)
+                case "folder":
+                    self.show_page("train")
+                    self.train.open_folder(use.path)
+                case "nothing":
+                    self._say(use.words)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        uses = [use for path in _dropped(event) if (use := _use_of(path))]
-        if uses:
+        from app.drops import uses_of
+
+        dragged = _dropped(event.mimeData())
+        if dragged:
             event.acceptProposedAction()
-            self._status.say("; ".join(uses))
+            self.frame.overlay.offer([use.words for use in uses_of(dragged)])
+        elif event.mimeData().hasUrls():
+            event.acceptProposedAction()
+            self.frame.overlay.offer(["Gesso downloads nothing by itself: save the file first, then drop it here"])
+
+    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
+        self.frame.overlay.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        for path in _dropped(event):
-            if path.suffix.lower() in PICTURES:
-                self.show_page("generate")
-                self.generate.take_settings_of(path)
-            elif path.suffix.lower() == MODEL_SUFFIX or is_diffusers_folder(path):
-                self.show_page("models")
-                self.models_page.install(path)
-            elif path.is_dir():
-                self.show_page("train")
-                self.train.open_folder(path)
+        self.frame.overlay.hide()
         event.acceptProposedAction()
+        self.take(_dropped(event.mimeData()))
 
-    def _welcome(self) -> None:
-        from app.pages.welcome import WelcomePage
+    # ---- Actions
 
-        page = self._added(WelcomePage())
-        page.chosen.connect(self._begin)
-        self._stack.setCurrentWidget(page)
+    @Slot()
+    def open_menu(self) -> None:
+        sign = self.frame.rail.sign
+        menu = self.actions_table.menu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(sign.mapToGlobal(sign.rect().bottomLeft()))
+
+    def find_action(self) -> None:
+        """Offer every action, page and model by its name."""
+        from app.widgets.command_box import Choice
+
+        table = self.actions_table
+        choices = [
+            Choice(
+                action.text(),
+                f"{table.title(action.objectName())}: {action.toolTip()}",
+                action.objectName(),
+                keys=table.keys(action.objectName()).toString(),
+                icon=action.icon(),
+            )
+            for action in table.all()
+            if action.objectName() != "window.find_action"
+        ]
+        for entry in self.models.of_kind(Kind.CHECKPOINT):
+            choices.append(Choice(entry.name, "Generate with this model", "window.use_model", entry.name))
+        for entry in self.models.of_kind(Kind.LORA):
+            choices.append(Choice(entry.name, "Generate with this LoRA", "window.use_lora", entry.name))
+        self._command_box.open_with(choices)
+
+    def open_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Open a model or picture", "", OPENED)
+        if chosen:
+            self.take([Path(chosen)])
+
+    def open_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "A folder of pictures")
+        if chosen:
+            self.take([Path(chosen)])
+
+    def change_scheme(self) -> None:
+        self.settings.theme = "light" if theme().scheme == "dark" else "dark"
+        theme().set_wish(self.settings.theme)
+        self._remember.soon()
+
+    def stop_job(self) -> None:
+        if self.queue.running is not None:
+            self.queue.cancel(self.queue.running)
+
+    def show_home(self) -> None:
+        open_folder(self.home.root)
+
+    def welcome(self) -> None:
+        self._stack.setCurrentWidget(self._welcome_page)
+        self._welcome_page.setFocus()
+
+    def quit(self) -> None:
+        self.close()
+
+    @Slot(str)
+    def use_model(self, name: str) -> None:
+        self.show_page("generate")
+        self.generate.choose_model(name)
+
+    @Slot(str)
+    def use_lora(self, name: str) -> None:
+        self.show_page("generate")
+        self.generate.use_lora(name)
+
+    @Slot(str)
+    def try_lora(self, name: str) -> None:
+        """The one that was just trained, alone."""
+        self.show_page("generate")
+        self.generate.try_lora(name)
+
+    @Slot(str)
+    def train_from(self, name: str) -> None:
+        self.show_page("train")
+        self.train.form.model.set_name(name)
+
+    @Slot(str)
+    def show_model(self, name: str) -> None:
+        self.show_page("models")
+        self.models_page.select(name)
+
+    @Slot(str)
+    def _ask(self, name: str) -> None:
+        self._do(name, "")
+
+    @Slot(str, str)
+    def _do(self, name: str, about: str) -> None:
+        """Do an action by its name; one of a page brings that page to the front first."""
+        group, _, what = name.partition(".")
+        if group == "go":
+            self.show_page(what)
+            return
+        if group != "window":
+            page = next(page for page in PAGES if ATTRIBUTES.get(page, page) == group)
+            if self._stack.currentWidget() is not getattr(self, group):
+                self.show_page(page)
+        does = getattr(self if group == "window" else getattr(self, group), what)
+        if about:
+            does(about)
+        else:
+            does()
+
+    # ---- What the parts say to one another
+
+    def _connect(self) -> None:
+        self.frame.rail.picked.connect(self.show_page)
+        self.frame.rail.menu_asked.connect(self.open_menu)
+        self.actions_table.asked.connect(self._ask)
+        self.actions_table.changed.connect(self._keys_changed)
+        self.queue.changed.connect(self._count_jobs)
+        self.queue.ended.connect(self._remember_soon)
+        self.queue.trouble.connect(self._say)
+        self.queue.happened.connect(self._listen_for_silence)
+        self.models.trouble.connect(self._say)
+        self.favourites.changed.connect(self._remember.soon)
+        self._remember.trouble.connect(self._say)
+        self.engine.state_changed.connect(self._engine_changed)
+        self._keys_changed()
 
     @Slot(str)
     def _begin(self, offer: str) -> None:
@@ -196,35 +470,9 @@ class MainWindow(QMainWindow):
                 self.train.start()
             case "folder":
                 self.show_page("train")
-                folder = QFileDialog.getExistingDirectory(self, "A folder of pictures")
-                if folder:
-                    self.train.open_folder(Path(folder))
+                self.open_folder()
             case _:
                 self.show_page("generate")
-
-    def _page(self, name: str) -> QWidget:
-        match name:
-            case "generate":
-                return self.generate
-            case "train":
-                return self.train
-            case "models":
-                return self.models_page
-            case "gallery":
-                return self.gallery
-            case "queue":
-                return self.queue_page
-            case _:
-                return self.settings_page
-
-    def _added(self, page: Page) -> Page:
-        self._stack.addWidget(page)
-        return page
-
-    @Slot(str)
-    def _try(self, lora: str) -> None:
-        self.generate.try_lora(lora)
-        self.show_page("generate")
 
     @Slot(object)
     def _use_again(self, picture: Path) -> None:
@@ -239,70 +487,42 @@ class MainWindow(QMainWindow):
             case _:
                 pass
 
+    @Slot(object, object)
+    def _listen_for_silence(self, _queued: Queued, event: events.Event) -> None:
+        if isinstance(event, events.Warning) and event.cause == "silence":
+            self.notice.say(f"{event.title} {event.fix}", does="Stop it now", then=self.queue.stop_now, topic="silence")
+        else:
+            self.notice.forget("silence")
+
+    @Slot()
+    def _engine_changed(self) -> None:
+        if self.engine.state == "lost":
+            self.notice.say(
+                "The engine, which does the work, did not start. Pictures and models can be looked at all the same.",
+                kind="error",
+                details=self.engine.last_words(),
+                does="Try again",
+                then=self.engine.start,
+                topic="engine",
+            )
+        else:
+            self.notice.forget("engine")
+
+    @Slot(object)
+    def _remember_soon(self, _queued: Queued) -> None:
+        self._remember.soon()
+
+    @Slot()
+    def _keys_changed(self) -> None:
+        for name in PAGES:
+            self.frame.rail.show_keys(name, self.actions_table.keys(f"go.{name}").toString())
+        self._remember.soon()
+
     @Slot()
     def _count_jobs(self) -> None:
-        self._rail.count("queue", len(self.queue.waiting) + (self.queue.running is not None))
-
-    def _may_close(self) -> bool:
-        asked = QMessageBox(self)
-        asked.setIcon(QMessageBox.Icon.Question)
-        asked.setText("A job is still running. Stop it and close Gesso?")
-        asked.setInformativeText("A training saves a checkpoint first, and can go on from it later.")
-        stop = asked.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
-        asked.addButton("Go on working", QMessageBox.ButtonRole.RejectRole)
-        asked.exec()
-        return asked.clickedButton() is stop
-
-    def _lay_out(self) -> None:
-        framed = surface(self._rail, "window", edge="right")
-        framed.setFixedWidth(rail.WIDTH)
-        middle = QWidget()
-        across = QHBoxLayout(middle)
-        across.setContentsMargins(0, 0, 0, 0)
-        across.setSpacing(0)
-        across.addWidget(framed)
-        across.addWidget(self._stack, 1)
-        whole = QWidget()
-        down = QVBoxLayout(whole)
-        down.setContentsMargins(0, 0, 0, 0)
-        down.setSpacing(0)
-        down.addWidget(middle, 1)
-        down.addWidget(surface(self._status, "panel", edge="top"))
-        self.setCentralWidget(whole)
-        for number, name in enumerate(PAGES, start=1):
-            action = QAction(name.capitalize(), self)
-            action.setShortcut(QKeySequence(f"Ctrl+{number}"))
-            action.triggered.connect(partial(self.show_page, name))
-            self.addAction(action)
-        leave = QAction("Quit", self)
-        leave.setShortcut(QKeySequence(QKeySequence.StandardKey.Quit))
-        leave.triggered.connect(self.close)
-        self.addAction(leave)
-
-    def _keep(self) -> None:
-        self.settings.welcomed = True
-        self.settings.keep_geometry(self.saveGeometry())
-        drafts = {name: getattr(self, name).draft() for name in ("generate", "train") if name in vars(self)}
-        self.settings.drafts = {**self.settings.drafts, **drafts}
-        self._save()
-
-    @Slot()
-    def _save(self) -> None:
-        try:
-            self._file.save(self.settings)
-        except UserError as error:
-            self._status.say(f"The settings could not be kept. {error}")
+        self.frame.rail.count("queue", len(self.queue.waiting) + (self.queue.running is not None))
 
 
-def _use_of(path: Path) -> str:
-    """What dropping this would do, in words; "" where nothing can be done with it."""
-    if path.suffix.lower() in PICTURES:
-        return f"Use the settings of {path.name}"
-    if path.suffix.lower() == MODEL_SUFFIX or is_diffusers_folder(path):
-        return f"Install {path.name}"
-    return f"Train on the pictures in {path.name}" if path.is_dir() else ""
-
-
-def _dropped(event: QDropEvent) -> list[Path]:
+def _dropped(data: QMimeData) -> list[Path]:
     """The files and folders on this machine that are being dragged."""
-    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

@@ -4,6 +4,7 @@
     python3 packaging/dev.py start                  the window; without a display, the demo
     python3 packaging/dev.py test [pytest options]  lint, types, walls, and the test suite
     python3 packaging/dev.py bench                  speed, measured side by side with the tools of the field
+    python3 packaging/dev.py screenshots [--out DIR]  pictures of every page of the window, with real content
 
 Only the standard library is used, on Linux, Windows and macOS. The packages go into .venv at the top of the
 repository; running a command again installs only what changed.
@@ -250,6 +251,12 @@ def bench() -> int:
     return run(python, "-m", "pytest", "tests/benchmarks", "-m", "benchmark", "-s", "-q", "--timeout=0")
 
 
+def screenshots(out: Path) -> int:
+    """No display is needed; it takes some minutes, most of them for what the pages are to show."""
+    os.environ["PYTHONPATH"] = str(ROOT)  # a script sees its own folder only
+    return run(set_up(), "packaging/screenshots.py", "--out", str(out.absolute()))
+
+
 def run(python: Path, *arguments: str) -> int:
     return subprocess.run([python, *arguments], cwd=ROOT, check=False).returncode
 
@@ -264,13 +271,21 @@ def main(arguments: Sequence[str]) -> int:
     commands.add_parser("start", help="open the window; without a display, run the demo")
     commands.add_parser("test", help="run lint, types, walls and the tests; further options go to pytest")
     commands.add_parser("bench", help="measure speed side by side with the tools of the field")
+    pictures = commands.add_parser("screenshots", help="write pictures of every page of the window into a folder")
+    pictures.add_argument("--out", type=Path, default=ROOT / "build" / "screenshots", help="the folder")
     given, rest = parser.parse_known_args(arguments)
     if rest and given.command != "test":
         parser.error(f"{given.command} takes no options: {' '.join(rest)}")
     try:
-        if given.command == "start":
-            return start()
-        return test(rest) if given.command == "test" else bench()
+        match given.command:
+            case "start":
+                return start()
+            case "test":
+                return test(rest)
+            case "screenshots":
+                return screenshots(given.out)
+            case _:
+                return bench()
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1

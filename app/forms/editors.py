@@ -173,12 +173,22 @@ def _whole(bounds: Bounds, about: About) -> Editor:
     return made
 
 
+class _Real(QDoubleSpinBox):
+    """As many decimals as the number has: what is shown is what is meant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDecimals(6)
+
+    def textFromValue(self, value: float) -> str:
+        return f"{value:.7g}"
+
+
 def _real(bounds: Bounds, about: About) -> Editor:
-    box = QDoubleSpinBox()
+    box = _Real()
     span = bounds.high - max(bounds.low, 0)
     if bounds.below_one:  # memories such as 0.999
-        box.setDecimals(4)
-        box.setRange(max(bounds.low, 0.0), 0.9999)
+        box.setRange(max(bounds.low, 0.0), 0.999999)
         box.setSingleStep(0.001)
     else:
         box.setRange(max(bounds.low, -1e9), min(bounds.high, 1e9))
@@ -212,9 +222,11 @@ def _number(kind: type, optional: bool) -> Editor:
         except ValueError:
             return text
 
-    made = Editor(
-        line, read, lambda value: line.setText("" if value is None else f"{value:g}" if kind is float else str(value))
-    )
+    def write(value: Any) -> None:
+        is_number = kind is float and isinstance(value, int | float)  # else it was half typed, and stays so
+        line.setText("" if value is None else f"{value:g}" if is_number else str(value))
+
+    made = Editor(line, read, write)
     if optional:
         line.setPlaceholderText("automatic")
     line.textEdited.connect(made.changed)

@@ -1,66 +1,66 @@
-"""A form over some fields of a job: rows with names, marks on what differs from the default, faults in place."""
+"""A form over some fields of a job: a row for each, with marks on what was changed and faults in place."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from app.forms.editors import Editor, field_editor
-from app.widgets.basics import label, named
+from app.forms.row import FieldRow
 from trainer.contract.fields import Part, about
 
 
 class Form(QWidget):
-    """Edits the named fields of one `Part`. `value()` is a dict of just those, to be laid into the job's tree."""
+    """Edits the named fields of one `Part`, which stands at `path` in the job. `value()` is a dict of just those."""
 
     changed = Signal()
 
-    def __init__(self, part: type[Part], fields: Sequence[str]) -> None:
+    def __init__(self, part: type[Part], fields: Sequence[str], path: str = "") -> None:
         super().__init__()
         self._part = part
-        self._editors: dict[str, Editor] = {}
-        self._faults: dict[str, QLabel] = {}
+        self.rows: dict[str, FieldRow] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
         for name in fields:
-            note = about(part, name)
             editor = field_editor(part, name)
-            fault = label("", "error")
-            fault.hide()
-            is_box = isinstance(editor.widget, QCheckBox)
-            layout.addWidget(editor.widget if is_box else named(note.label, editor.widget))
-            layout.addWidget(fault)
+            made = FieldRow(f"{path}.{name}" if path else name, about(part, name), editor)
+            layout.addWidget(made)
             editor.changed.connect(self._edited)
-            self._editors[name], self._faults[name] = editor, fault
+            self.rows[name] = made
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.set_value({})
 
     def value(self) -> dict[str, Any]:
-        return {name: editor.value() for name, editor in self._editors.items()}
+        return {name: made.editor.value() for name, made in self.rows.items()}
 
     def set_value(self, values: Mapping[str, Any]) -> None:
         """Show these values; fields that are not among them take their defaults."""
-        for name, editor in self._editors.items():
-            editor.set_value(values.get(name, self._part.model_fields[name].get_default(call_default_factory=True)))
+        for name, made in self.rows.items():
+            usual = self._part.model_fields[name].get_default(call_default_factory=True)
+            made.editor.set_value(values.get(name, usual))
         self.show_faults(None)
 
     def editor(self, name: str) -> Editor:
-        return self._editors[name]
+        return self.rows[name].editor
 
     def show_faults(self, error: ValidationError | None, under: str = "") -> None:
         """Write each fault of pydantic's under its field; `under` is where this part stands in the job."""
-        found: dict[str, str] = {}
-        for fault in error.errors(include_url=False) if error else ():
-            path = ".".join(str(place) for place in fault["loc"])
-            found[path.removeprefix(f"{under}.") if under else path] = str(fault["msg"]).removeprefix("Value error, ")
-        for name, words in self._faults.items():
-            words.setText(found.get(name, ""))
-            words.setVisible(name in found)
+        found = faults_of(error)
+        for name, made in self.rows.items():
+            made.show_fault(found.get(f"{under}.{name}" if under else name, ""))
 
     @Slot()
     def _edited(self) -> None:
         self.show_faults(None)
         self.changed.emit()
+
+
+def faults_of(error: ValidationError | None) -> dict[str, str]:
+    """What is wrong, by the path of the field as pydantic names it."""
+    return {
+        ".".join(str(place) for place in fault["loc"]): str(fault["msg"]).removeprefix("Value error, ")
+        for fault in (error.errors(include_url=False) if error else ())
+    }

@@ -1,70 +1,81 @@
 """The Gallery: every picture that Gesso made, to be found, looked at, compared, used again or thrown away."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
+from typing import cast
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QSlider, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.errand import Errand
+from app.favourites import Favourites
 from app.picture_index import PictureIndex
+from app.picture_trash import move_to_trash
 from app.picture_words import Opened, open_picture
 from app.pictures import PictureList
-from app.settings import Settings
 from app.thumbnails import SIDE, Thumbnails
-from app.widgets.basics import calm, column, label, open_folder, row, surface
+from app.widgets.basics import column, open_folder, row, surface
 from app.widgets.compare import ComparePanel
 from app.widgets.full_view import FullView
+from app.widgets.picture_bar import PictureBar
 from app.widgets.picture_details import PictureDetails
 from app.widgets.picture_grid import PictureGrid
-from trainer.contract.errors import UserError
 from trainer.home import Home
 
-DETAILS_WIDTH = 340
-SMALLEST_TILE, LARGEST_TILE, TILE = 96, 256, 160
-TYPING = 150
-"""Milliseconds after the last letter before the search begins."""
+DETAILS_WIDTH, LEAST_DETAILS, MOST_DETAILS = 340, 300, 560
+LARGE_ENOUGH = 860
+"""Of the grid beside them, at first: what the window has beside the rail."""
 NOTHING_YET = "Pictures that you make stand here, and the previews of your trainings too."
 NOTHING_FOUND = "No picture fits. Take a word away, or show more than the favourites."
 
 
 class GalleryPage(QWidget):
-    """`said` is a sentence for the status bar, `reuse` the Path of a picture whose settings Generate takes.
-    `starred` says that settings.favourites changed, so that it can be kept."""
+    """`said` is a sentence for the status bar, `reuse` the Path of a picture whose settings Generate takes."""
 
     said = Signal(str)
     reuse = Signal(object)
-    starred = Signal()
 
-    def __init__(self, home: Home, settings: Settings) -> None:
+    def __init__(self, home: Home, favourites: Favourites) -> None:
         super().__init__()
-        self._home, self._settings = home, settings
-        self._stars = set(settings.favourites)
-        self._root = home.root.as_posix() + "/"
+        self._home, self._favourites = home, favourites
         self._index = PictureIndex(home, self)
-        self._pictures = PictureList(SIDE, self, read=Thumbnails(home).read)
+        self._thumbnails = Thumbnails(home)
+        self._pictures = PictureList(SIDE, self, read=self._thumbnails.read)
         self._errands: dict[object, Errand] = {}
         self._opened: Opened | None = None
         self._first = ""
         self._pair: dict[str, Opened | None] = {}
         self._doomed: list[str] = []
-        self.grid = PictureGrid(self._pictures, self.is_starred)
+        self._restoring: Mapping[str, object] = {}
+        self._swept = False
+        self.grid = PictureGrid(self._pictures, favourites.is_starred)
+        self.bar = PictureBar()
         self.details = PictureDetails()
         self.comparison = ComparePanel()
-        self.full_view = FullView()
+        self.large = FullView()
         self._stack = QStackedWidget()
-        self._search = QLineEdit()
-        self._only = QCheckBox("Favourites only")
-        self._size = QSlider(Qt.Orientation.Horizontal)
-        self._count = label("", "muted")
-        self._typing = QTimer(self, singleShot=True, interval=TYPING)
+        self._split = QSplitter(Qt.Orientation.Horizontal)
         self._lay_out()
         self._wire()
 
-    def is_starred(self, path: str) -> bool:
-        return self._short(path) in self._stars
+    def view(self) -> dict[str, object]:
+        """Search, order and size of the tiles, what is selected, where the grid is scrolled to, how wide it is."""
+        return {
+            **self.bar.view(),
+            **(self.grid.view() or {key: self._restoring[key] for key in self.grid.VIEW if key in self._restoring}),
+            "split": self._split.sizes(),
+        }
+
+    def set_view(self, view: Mapping[str, object]) -> None:
+        """As `view` gave it; what makes no sense is passed over. Pictures are selected once they are listed."""
+        self.bar.set_view(view)
+        self._restoring = view
+        split = view.get("split")
+        if isinstance(split, list) and len(split) == 2 and all(isinstance(part, int) for part in split):
+            self._split.setSizes(cast("list[int]", split))
+        self._filter()
 
     @Slot()
     def refresh(self) -> None:
@@ -76,7 +87,9 @@ class GalleryPage(QWidget):
         """Show a picture that was just made."""
         if not self._index.add(path):
             return
-        if not self._is_filtered():
+        if self.bar.order != "newest":
+            self._filter()
+        elif not self.bar.is_filtering:
             at_top = self.grid.verticalScrollBar().value() == 0
             self._pictures.add(path)
             if not self.grid.current():
@@ -91,24 +104,25 @@ class GalleryPage(QWidget):
         self.grid.setFocus()
 
     @Slot()
-    def star(self) -> None:
+    def star_selected(self) -> None:
         """Give the selected pictures a star, or take it away when all have one."""
         paths = self.grid.selected_paths()
-        names = [self._short(path) for path in paths]
-        if all(name in self._stars for name in names):
-            self._stars.difference_update(names)
-        else:
-            self._stars.update(names)
-        self._settings.favourites = sorted(self._stars)
-        self.starred.emit()
-        if self._only.isChecked():
-            self._filter()
-        self.grid.viewport().update()
-        self._show_selection()
-        self._show_large()
+        self._favourites.star(paths, not all(map(self._favourites.is_starred, paths)))
 
     @Slot()
-    def compare(self) -> None:
+    def use_selected(self) -> None:
+        """Give Generate the settings of the picture that has the cursor."""
+        if self._opened is not None and self._opened.job is not None:
+            self.reuse.emit(self._opened.path)
+
+    @Slot()
+    def search(self) -> None:
+        self._stack.setCurrentIndex(0)
+        self.bar.search.setFocus()
+        self.bar.search.selectAll()
+
+    @Slot()
+    def compare_selected(self) -> None:
         """Compare the two selected pictures; with one, the next that is clicked is the other."""
         paths = self.grid.selected_paths()
         if len(paths) == 2:
@@ -119,7 +133,8 @@ class GalleryPage(QWidget):
             self.grid.setFocus()
 
     @Slot()
-    def ask_delete(self) -> None:
+    def trash_selected(self) -> None:
+        """Ask whether the selected pictures are to go to the trash."""
         self._doomed = self.grid.selected_paths()
         if self._doomed:
             count = len(self._doomed)
@@ -134,17 +149,21 @@ class GalleryPage(QWidget):
         doomed, self._doomed = self._doomed, []
         self.details.ask("")
         if doomed:
-            errand = Errand("trash", partial(_to_trash, doomed))
+            errand = Errand("trash", partial(move_to_trash, doomed))
             errand.told.done.connect(self._deleted)
             errand.told.failed.connect(self._failed)
             self._errands["trash"] = errand
             errand.start()
 
     @Slot()
-    def show_full(self) -> None:
-        self._stack.setCurrentWidget(self.full_view)
-        self._show_large()
-        self.full_view.setFocus()
+    def full_view(self) -> None:
+        """The picture that has the cursor, as large as the page; asked again, the grid."""
+        if self._stack.currentWidget() is self.large:
+            self.back()
+        elif self.grid.current():
+            self._stack.setCurrentWidget(self.large)
+            self._show_large()
+            self.large.setFocus()
 
     @Slot()
     def back(self) -> None:
@@ -153,11 +172,6 @@ class GalleryPage(QWidget):
         self.details.ask("")
         self._stack.setCurrentIndex(0)
         self.grid.setFocus()
-
-    @Slot()
-    def _reuse(self) -> None:
-        if self._opened is not None:
-            self.reuse.emit(self._opened.path)
 
     @Slot()
     def _show_folder(self) -> None:
@@ -213,26 +227,23 @@ class GalleryPage(QWidget):
             self._show_large()
 
     def _show_large(self) -> None:
-        if self._stack.currentWidget() is self.full_view and self._opened is not None:
+        if self._stack.currentWidget() is self.large and self._opened is not None:
             row = self._pictures.row_of(str(self._opened.path))
             place = f"{row + 1:,} of {self._pictures.rowCount():,}"
-            star = "  ·  ★ a favourite" if self.is_starred(str(self._opened.path)) else ""
-            self.full_view.show_opened(self._opened, place + star)
+            star = "  ·  ★ a favourite" if self._favourites.is_starred(str(self._opened.path)) else ""
+            self.large.show_opened(self._opened, place + star)
 
     def _place(self, path: Path) -> str:
         if path.is_relative_to(self._home.runs):
             return f"A preview of the training {path.relative_to(self._home.runs).parts[0]}"
         return ""
 
-    def _short(self, path: str) -> str:
-        """As settings.favourites has it."""
-        plain = path.replace("\\", "/")
-        return plain.removeprefix(self._root)
-
     @Slot()
     def _show_selection(self) -> None:
         count = self.grid.count_selected()
-        starred = all(self.is_starred(path) for path in self.grid.selected_paths()) if count < 1000 else False
+        starred = (
+            all(self._favourites.is_starred(path) for path in self.grid.selected_paths()) if count < 1000 else False
+        )
         self.details.show_selection(count, starred and count > 0)
 
     @Slot(object, object)
@@ -241,11 +252,7 @@ class GalleryPage(QWidget):
         gone, problem = outcome
         row = self.grid.currentIndex().row()
         self._index.drop(gone)
-        names = {self._short(path) for path in gone}
-        if names & self._stars:
-            self._stars -= names
-            self._settings.favourites = sorted(self._stars)
-            self.starred.emit()
+        self._favourites.drop(gone)
         self._filter(fallback=max(0, row - len(gone) + 1))
         if problem:
             self.details.say_fault(problem)
@@ -260,33 +267,54 @@ class GalleryPage(QWidget):
         self._errands.pop(about, None)
         self.details.say_fault(why)
 
-    def _is_filtered(self) -> bool:
-        return self._only.isChecked() or bool(self._search.text().strip())
+    @Slot()
+    def _stars_changed(self) -> None:
+        if self.bar.only.isChecked():
+            self._filter()
+        self.grid.viewport().update()
+        self._show_selection()
+        self._show_large()
 
     @Slot()
     def _filter(self, fallback: int = 0) -> None:
         """Show what fits the search. Only when that is another list than before, or the grid would flicker."""
-        self._typing.stop()
-        wanted = self._search.text().casefold().split()
-        words = self._index.words
-        only = self._only.isChecked()
+        wanted, words = self.bar.words, self._index.words
+        only, is_starred = self.bar.only.isChecked(), self._favourites.is_starred
         fitting = [
             picture.path
-            for picture in self._index.pictures
-            if (not only or self.is_starred(picture.path))
+            for picture in self._index.in_order(self.bar.order)
+            if (not only or is_starred(picture.path))
             and (not wanted or all(word in words.get(picture.path, "") for word in wanted))
         ]
         if fitting != self._pictures.paths() or not fitting:
             self.grid.say(NOTHING_FOUND if self._index.pictures else NOTHING_YET)
             self.grid.set_paths(fitting, fallback=fallback)
+        if fitting and self._restoring and not (wanted and self._index.unread):
+            restoring, self._restoring = self._restoring, {}
+            self.grid.set_view(restoring)
         self._say_count()
 
     @Slot(object)
     def _words_came(self, paths: Collection[str]) -> None:
-        if self._search.text().strip() and paths:
+        if self.bar.words and paths:
             self._filter()
         else:
             self._say_count()
+        if not self._index.unread and not self._swept:
+            self._swept = True
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Take thumbnails of pictures that are gone away, now that there is nothing else to do."""
+        errand = Errand("sweep", partial(_swept, self._thumbnails))
+        errand.told.done.connect(self._done_sweeping)
+        errand.told.failed.connect(self._done_sweeping)
+        self._errands["sweep"] = errand
+        errand.start()
+
+    @Slot(object, object)
+    def _done_sweeping(self, about: object, _outcome: object) -> None:
+        self._errands.pop(about, None)
 
     @Slot(object)
     def _rewritten(self, paths: list[str]) -> None:
@@ -296,97 +324,56 @@ class GalleryPage(QWidget):
             self._open(self.grid.current())
 
     def _say_count(self) -> None:
-        total, shown, unread = len(self._index.pictures), self._pictures.rowCount(), self._index.unread
-        text = f"{total:,} pictures" if total != 1 else "1 picture"
-        if self._is_filtered():
-            text = f"{shown:,} of {text}"
-        if unread:
-            text += f"  ·  settings read of {total - unread:,} so far"
-        self._count.setText(text)
-
-    @Slot(int)
-    def _resize_tiles(self, side: int) -> None:
-        self.grid.set_tile(side)
+        self.bar.say_count(len(self._index.pictures), self._pictures.rowCount(), self._index.unread)
 
     def _wire(self) -> None:
         self._index.listed.connect(self._filter)
         self._index.read.connect(self._words_came)
         self._index.changed.connect(self._rewritten)
-        self._search.textChanged.connect(self._typing.start)
-        self._typing.timeout.connect(self._filter)
-        self._only.toggled.connect(self._filter)
-        self._size.valueChanged.connect(self._resize_tiles)
+        self._favourites.changed.connect(self._stars_changed)
+        self.bar.changed.connect(self._filter)
+        self.bar.resized.connect(self.grid.set_tile)
         self.grid.picked.connect(self._picked)
         self.grid.chosen.connect(self._chosen)
         self.grid.selected.connect(self._show_selection)
-        self.grid.full.connect(self.show_full)
-        self.grid.starring.connect(self.star)
-        self.grid.deleting.connect(self.ask_delete)
-        self.details.reuse.connect(self._reuse)
-        self.details.compare.connect(self.compare)
+        self.grid.full.connect(self.full_view)
+        self.grid.starring.connect(self.star_selected)
+        self.grid.deleting.connect(self.trash_selected)
+        self.details.reuse.connect(self.use_selected)
+        self.details.compare.connect(self.compare_selected)
         self.details.folder.connect(self._show_folder)
-        self.details.starring.connect(self.star)
-        self.details.deleting.connect(self.ask_delete)
+        self.details.starring.connect(self.star_selected)
+        self.details.deleting.connect(self.trash_selected)
         self.details.confirmed.connect(self.delete)
         self.details.refused.connect(self.back)
         self.comparison.left.connect(self.back)
-        self.full_view.left.connect(self.back)
-        self.full_view.stepped.connect(self.grid.step)
-        self.full_view.starring.connect(self.star)
-        self.full_view.deleting.connect(self.ask_delete)
-        for keys, then in ((QKeySequence(Qt.Key.Key_Escape), self.back), (QKeySequence.StandardKey.Find, self._seek)):
-            made = QShortcut(keys, self)
-            made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            made.activated.connect(then)
-
-    @Slot()
-    def _seek(self) -> None:
-        self._stack.setCurrentIndex(0)
-        self._search.setFocus()
-        self._search.selectAll()
+        self.large.left.connect(self.back)
+        self.large.stepped.connect(self.grid.step)
+        self.large.starring.connect(self.star_selected)
+        self.large.deleting.connect(self.trash_selected)
+        leave = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
+        leave.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        leave.activated.connect(self.back)
 
     def _lay_out(self) -> None:
-        self._search.setPlaceholderText("Search prompt, model, LoRA, seed")
-        self._search.setAccessibleName("Search")
-        self._search.setToolTip("Shows the pictures in whose settings all these words stand (Ctrl+F)")
-        self._search.setClearButtonEnabled(True)
-        self._only.setToolTip("Show only pictures with a star")
-        self._size.setRange(SMALLEST_TILE, LARGEST_TILE)
-        self._size.setValue(TILE)
-        self._size.setFixedWidth(120)
-        self._size.setAccessibleName("Size of the pictures in the grid")
-        self._size.setToolTip("How large the pictures stand in the grid")
-        calm(self._size)
-        self._count.setWordWrap(False)
-        top = row(self._search, self._only, self._size, margins=(16, 16, 16, 0), spacing=16)
-        middle = column(top, row(self._count, 0, margins=(16, 0, 16, 0)), row(self.grid, margins=(16, 0, 0, 0)))
+        middle = column(
+            row(self.bar, margins=(16, 16, 16, 0)), row(self.grid, margins=(16, 0, 0, 0)), margins=(0, 0, 0, 0)
+        )
         right = surface(self.details, "panel", edge="left")
-        right.setFixedWidth(DETAILS_WIDTH)
-        browse = QWidget()
-        across = QHBoxLayout(browse)
-        across.setContentsMargins(0, 0, 0, 0)
-        across.setSpacing(0)
-        across.addWidget(middle, 1)
-        across.addWidget(right)
-        for page in (browse, self.full_view, self.comparison):
+        right.setMinimumWidth(LEAST_DETAILS)
+        right.setMaximumWidth(MOST_DETAILS)
+        self._split.addWidget(middle)
+        self._split.addWidget(right)
+        self._split.setStretchFactor(0, 1)
+        self._split.setChildrenCollapsible(False)
+        self._split.setHandleWidth(1)
+        self._split.setSizes([LARGE_ENOUGH, DETAILS_WIDTH])
+        for page in (self._split, self.large, self.comparison):
             self._stack.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
 
 
-def _to_trash(paths: list[str], _errand: Errand) -> tuple[list[str], str]:
-    """Which went, and a sentence about the first that did not."""
-    from send2trash import send2trash  # imported here: on some desktops it loads their libraries
-
-    gone: list[str] = []
-    for path in paths:
-        try:
-            send2trash(path)
-        except OSError as error:
-            if Path(path).exists():
-                name, fix = Path(path).name, "Delete it with your file manager."
-                trouble = UserError(f"{name} could not be moved to the trash.", fix, str(error))
-                return gone, str(trouble)
-        gone.append(path)
-    return gone, ""
+def _swept(thumbnails: Thumbnails, errand: Errand) -> int:
+    return thumbnails.sweep(errand.check)

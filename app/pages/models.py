@@ -1,16 +1,17 @@
 """Models: their kinds on the left, the list in the middle, what one is on the right; and where new ones come in."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import QItemSelectionModel, QPoint, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QStackedWidget, QWidget
 
 from app.models_list import Models
+from app.settings import Settings
 from app.widgets.basics import button, column, label, row, side_by_side, surface
 from app.widgets.model_details import ModelDetails
 from app.widgets.model_install import InstallCard
-from app.widgets.model_list import SCROLL_BAR, GroupList, Groups, ModelList, ModelRows
+from app.widgets.model_list import GROUPS, SCROLL_BAR, GroupList, Groups, ModelList, ModelRows
 from trainer.home import Home
 from trainer.library.index import Entry
 
@@ -26,11 +27,16 @@ HOW = "Drop a .safetensors file here, or press Install."
 
 
 class ModelsPage(QWidget):
-    """`said` carries a sentence for the status bar."""
+    """`said` carries a sentence for the status bar, the next three the name of a model that is to be used;
+    `changed` says that settings.model_defaults is another now, so that it can be kept."""
 
     said = Signal(str)
+    use_model = Signal(str)
+    use_lora = Signal(str)
+    train_from = Signal(str)
+    changed = Signal()
 
-    def __init__(self, home: Home, models: Models) -> None:
+    def __init__(self, home: Home, models: Models, settings: Settings) -> None:
         super().__init__()
         self._models = models
         self._group = "All"
@@ -38,10 +44,11 @@ class ModelsPage(QWidget):
         self._awaited: Path | None = None
         self._notes: tuple[str, ...] = ()
         self._listed = False
+        self._scroll_to = 0
         self._groups, self._rows = Groups(self), ModelRows(self)
         self._kinds = GroupList(self._groups)
         self._list = ModelList(self._rows)
-        self._details = ModelDetails(home)
+        self._details = ModelDetails(home, settings)
         self._card = InstallCard(home)
         self._search = QLineEdit()
         self._search.setPlaceholderText("Search name, kind, family, checksum")
@@ -72,9 +79,69 @@ class ModelsPage(QWidget):
         self._awaited = path
         self.show_all()
 
+    def select(self, name: str) -> None:
+        """Select the model of this name, if it is in the library."""
+        entry = next((entry for entry in self._models.entries if entry.name == name), None)
+        if entry is not None:
+            self.choose(entry.path)
+
     def stop_work(self) -> None:
-        """For the window that closes: an installation is given up, and leaves nothing behind."""
+        """For the window that closes: what is copied or read is given up, and leaves nothing behind."""
         self._card.stop_all()
+        self._details.stop_work()
+
+    def view(self) -> dict[str, object]:
+        """What is shown: the kind, the search, the chosen model and where the list is scrolled to."""
+        chosen = str(self._chosen or "")
+        return {
+            "kind": self._group,
+            "search": self._search.text(),
+            "selected": chosen,
+            "scroll": self._list.verticalScrollBar().value(),
+        }
+
+    def set_view(self, view: Mapping[str, object]) -> None:
+        """As `view` gave it; what makes no sense is passed over."""
+        kind, search, chosen, scroll = (view.get(key) for key in ("kind", "search", "selected", "scroll"))
+        if isinstance(kind, str) and kind in dict(GROUPS):
+            self._group = kind
+        if isinstance(search, str):
+            with QSignalBlocker(self._search):
+                self._search.setText(search)
+        if isinstance(chosen, str) and chosen:
+            self._chosen = Path(chosen)
+        self._scroll_to = scroll if isinstance(scroll, int) else 0
+        self._draw()
+
+    @Slot()
+    def search(self) -> None:
+        self._search.setFocus()
+        self._search.selectAll()
+
+    @Slot()
+    def install_file(self) -> None:
+        found, _ = QFileDialog.getOpenFileNames(self, "Install models", "", "Models (*.safetensors);;All files (*)")
+        for path in found:
+            self.install(Path(path))
+
+    @Slot()
+    def install_folder(self) -> None:
+        found = QFileDialog.getExistingDirectory(self, "Install a model in diffusers layout")
+        if found:
+            self.install(Path(found))
+
+    @Slot()
+    def verify_selected(self) -> None:
+        self._details.verify()
+
+    @Slot()
+    def remove_selected(self) -> None:
+        """Ask whether the model is to go to the trash."""
+        self._details.ask_to_remove()
+
+    @Slot()
+    def show_selected_in_folder(self) -> None:
+        self._details.show_folder()
 
     @Slot()
     def show_all(self) -> None:
@@ -91,9 +158,13 @@ class ModelsPage(QWidget):
         self._details.said.connect(self.said)
         self._card.said.connect(self.said)
         self._card.installed.connect(self._installed)
-        find = QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self)
-        find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        find.activated.connect(self._search.setFocus)
+        for mine, its in (
+            (self.use_model, self._details.use_model),
+            (self.use_lora, self._details.use_lora),
+            (self.train_from, self._details.train_from),
+            (self.changed, self._details.defaults),
+        ):
+            its.connect(mine)
 
     @Slot()
     def _take(self) -> None:
@@ -126,7 +197,7 @@ class ModelsPage(QWidget):
         kind = self._groups.row_of(self._group)
         if kind != self._kinds.currentIndex().row():
             self._kinds.setCurrentIndex(self._groups.index(kind))
-        scrolled = self._list.verticalScrollBar().value()
+        scrolled = self._scroll_to or self._list.verticalScrollBar().value()
         changed = self._rows.show_entries(self._models.entries, self._group, self._search.text())
         place = self._rows.row_of(self._awaited)
         if place >= 0:
@@ -137,7 +208,9 @@ class ModelsPage(QWidget):
             select = QItemSelectionModel.SelectionFlag.ClearAndSelect
             self._list.selectionModel().setCurrentIndex(self._rows.index(place), select)
         if changed:
+            self._list.executeDelayedItemsLayout()
             self._list.verticalScrollBar().setValue(scrolled)
+            self._scroll_to = 0
             if place < 0:
                 self._details.show_entry(None)
         self._draw_empty()
@@ -157,22 +230,10 @@ class ModelsPage(QWidget):
     @Slot()
     def _offer(self) -> None:
         menu = QMenu(self)
-        menu.addAction("A file (.safetensors) …", self._ask_file)
-        menu.addAction("A folder in diffusers layout …", self._ask_folder)
+        menu.addAction("A file (.safetensors) …", self.install_file)
+        menu.addAction("A folder in diffusers layout …", self.install_folder)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(self._bring.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
-
-    @Slot()
-    def _ask_file(self) -> None:
-        found, _ = QFileDialog.getOpenFileNames(self, "Install models", "", "Models (*.safetensors);;All files (*)")
-        for path in found:
-            self.install(Path(path))
-
-    @Slot()
-    def _ask_folder(self) -> None:
-        found = QFileDialog.getExistingDirectory(self, "Install a model in diffusers layout")
-        if found:
-            self.install(Path(found))
 
     def _lay_out(self) -> None:
         hint = label("or drop a file or folder", "muted")

@@ -1,7 +1,7 @@
 """The queue: what runs, what waits and what has ended, each with what can be done about it."""
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QRect, QSize, Qt, Slot
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QFocusEvent, QPainter
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
 from app.pictures import Index
@@ -9,10 +9,11 @@ from app.queue import Queue, Queued, in_words
 from app.theme import theme
 from app.widgets.basics import button, column, label, row
 from trainer.contract import events
+from trainer.contract.generate import GenerateJob
 from trainer.contract.train import TrainJob
 
 ROW_HEIGHT = 56
-SIGNS = {"waiting": ("play", "muted"), "running": ("play", "text"), "finished": ("done", "ok")}
+SIGNS = {"waiting": ("wait", "muted"), "running": ("play", "text"), "finished": ("done", "ok")}
 SIGNS |= {"failed": ("error", "error"), "stopped": ("stop", "muted")}
 """Icon and colour of each state."""
 
@@ -60,8 +61,13 @@ class QueueList(QAbstractListModel):
 
 
 def what(queued: Queued) -> str:
-    kind = "Training" if isinstance(queued.job, TrainJob) else "Pictures"
-    return f"{kind}  ·  {queued.title}"
+    match queued.job:
+        case TrainJob():
+            return f"Training  ·  {queued.title}"
+        case GenerateJob():
+            return f"Pictures  ·  {queued.title}"
+        case _:
+            return queued.title
 
 
 def state_in_words(queued: Queued) -> str:
@@ -72,6 +78,8 @@ def state_in_words(queued: Queued) -> str:
             return f"{title} {fix}"
         case events.Stopped(resume=resume):
             return "stopped; it can go on" if resume else "stopped"
+        case _ if queued.state == "stopped":
+            return "interrupted when Gesso closed"
         case _:
             return in_words(queued) if queued.state == "running" else "waiting"
 
@@ -133,10 +141,12 @@ class QueuePage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(content)
-        self.setFocusProxy(self._view)
         self._view.selectionModel().currentChanged.connect(self._select)
         queue.changed.connect(self._changed)
         self._changed()
+
+    def focusInEvent(self, _event: QFocusEvent) -> None:
+        self._view.setFocus()
 
     @Slot(QModelIndex, QModelIndex)
     def _select(self, current: QModelIndex, _before: QModelIndex) -> None:

@@ -1,50 +1,124 @@
-"""Settings: what concerns the whole program."""
+"""Settings: its sections on the left, the chosen one beside them."""
 
-from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from collections.abc import Mapping
 
+from PySide6.QtCore import QModelIndex, QStringListModel, Qt, Signal, Slot
+from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QWidget
+
+from app.actions import Actions
+from app.engine import EngineLink
+from app.models_list import Models
+from app.pages.settings_about import AboutSettings
+from app.pages.settings_folders import FolderSettings
+from app.pages.settings_general import GeneralSettings
+from app.pages.settings_shortcuts import ShortcutSettings
+from app.pages.settings_storage import StorageSettings
+from app.queue import Queue
 from app.settings import Settings
-from app.theme import theme
-from app.widgets.basics import button, calm, column, label, named, open_folder, row
+from app.widgets.basics import column, label, row, side_by_side, surface
+from app.widgets.model_list import GroupRow, Rows
 from trainer.home import Home
 
-SCHEMES = (("system", "as the system has it"), ("dark", "dark"), ("light", "light"))
-WIDTH = 560
+SECTIONS = ("General", "Folders", "Shortcuts", "Storage", "About")
+SECTIONS_WIDTH, WIDTH, MARGIN = 180, 640, 24
 
 
 class SettingsPage(QWidget):
-    """Each change is in force at once; it is written down when the window closes."""
+    """Each change is in force at once. `changed` says that the settings are to be written to the disk now, `said` is a
+    sentence for the status bar."""
 
-    def __init__(self, home: Home, settings: Settings) -> None:
+    changed = Signal()
+    said = Signal(str)
+
+    def __init__(
+        self, home: Home, settings: Settings, actions: Actions, engine: EngineLink, queue: Queue, models: Models
+    ) -> None:
         super().__init__()
-        self._home, self._settings = home, settings
-        self._scheme = QComboBox()
-        for value, words in SCHEMES:
-            self._scheme.addItem(words, value)
-        self._scheme.setCurrentIndex(self._scheme.findData(settings.theme))
-        self._scheme.setToolTip("The colours of the window.")
-        self._scheme.activated.connect(self._choose_scheme)
-        calm(self._scheme)
-        place = label(str(home.root))
-        place.setToolTip("Set another folder with --home, or with the environment variable GESSO_HOME.")
-        open_home = button("Open", "Open the folder in your file manager", self._open_home, icon="folder")
-        content = column(
-            label("Settings", "title"),
-            named("Colours", self._scheme),
-            label("Your Gesso folder: models, datasets, runs and pictures", "muted"),
-            row(place, open_home),
-            0,
-            margins=(24, 24, 24, 24),
-            spacing=16,
+        self.general = GeneralSettings(settings)
+        self.folders = FolderSettings(home, settings, models)
+        self.shortcuts = ShortcutSettings(actions)
+        self.storage = StorageSettings(home, queue)
+        self.about = AboutSettings(engine)
+        self._names = QStringListModel(SECTIONS, self)
+        self._list = Rows("Sections of the settings", self._names, GroupRow(), "panel")
+        self._list.setToolTip("What the settings are about")
+        self._stack = QStackedWidget()
+        for section in (self.general, self.folders):
+            self._stack.addWidget(_scrolled(section))
+        self._stack.addWidget(_framed(self.shortcuts))
+        for section in (self.storage, self.about):
+            self._stack.addWidget(_scrolled(section))
+        for section in (self.general, self.folders, self.shortcuts):
+            section.changed.connect(self.changed)
+        for section in (self.shortcuts, self.storage, self.about):
+            section.said.connect(self.said)
+        self._list.selectionModel().currentChanged.connect(self._moved)
+        title = label("Settings", "title")
+        left = surface(
+            column(row(title, margins=(8, 0, 0, 0)), self._list, margins=(8, 16, 8, 16)), "panel", edge="right"
         )
-        content.setMaximumWidth(WIDTH)
-        QVBoxLayout(self).addWidget(content)
+        left.setFixedWidth(SECTIONS_WIDTH)
+        side_by_side(self, left, self._stack)
+        self.show_section(SECTIONS[0])
 
-    @Slot()
-    def _choose_scheme(self) -> None:
-        self._settings.theme = self._scheme.currentData()
-        theme().set_wish(self._settings.theme)
+    def focusInEvent(self, _event: QFocusEvent) -> None:
+        self._list.setFocus()
 
-    @Slot()
-    def _open_home(self) -> None:
-        open_folder(self._home.root)
+    def show_section(self, name: str) -> None:
+        if name in SECTIONS:
+            self._list.setCurrentIndex(self._names.index(SECTIONS.index(name)))
+
+    def view(self) -> dict[str, object]:
+        return {"section": SECTIONS[self._stack.currentIndex()]}
+
+    def set_view(self, view: Mapping[str, object]) -> None:
+        self.show_section(str(view.get("section", "")))
+
+    def stop_work(self) -> None:
+        """For the window that closes."""
+        self.storage.leave()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._look()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.storage.leave()
+
+    @Slot(QModelIndex, QModelIndex)
+    def _moved(self, current: QModelIndex, _before: QModelIndex) -> None:
+        self._stack.setCurrentIndex(max(0, current.row()))
+        if self.isVisible():
+            self._look()
+
+    def _look(self) -> None:
+        """What the chosen section has to ask the disk for is asked when it is looked at."""
+        match SECTIONS[self._stack.currentIndex()]:
+            case "Folders":
+                self.folders.look()
+            case "Storage":
+                self.storage.look()
+            case _:
+                self.storage.leave()
+
+
+def _framed(section: QWidget) -> QWidget:
+    """At the left, and no wider than is good to read."""
+    section.setMaximumWidth(WIDTH)
+    made = row(section, margins=(MARGIN, MARGIN, MARGIN, MARGIN))
+    layout = made.layout()
+    if isinstance(layout, QHBoxLayout):
+        layout.setStretch(0, 1)
+        layout.addStretch(0)
+    return made
+
+
+def _scrolled(section: QWidget) -> QScrollArea:
+    made = QScrollArea()
+    made.setWidget(_framed(section))
+    made.setWidgetResizable(True)
+    made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return made

@@ -1,20 +1,21 @@
 """What the page Train reads from disk, in threads of the pool: pictures, a model's size, earlier runs."""
 
 import json
+import shutil
 import statistics
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 from PySide6.QtGui import QImage
 
+from app.errand import Errand
 from app.pictures import read_image
 from trainer.contract import events
-from trainer.contract.errors import Cancelled, UserError
+from trainer.contract.errors import UserError
 from trainer.contract.train import Data, TrainJob
-from trainer.dataset.buckets import Buckets, make_bucket_resolutions
-from trainer.dataset.check import Report, check
+from trainer.dataset.buckets import buckets_for
+from trainer.dataset.check import Examined, Report, check
 from trainer.dataset.pictures import Size
 from trainer.engine import runs
 from trainer.home import Home
@@ -24,36 +25,6 @@ from trainer.library.index import Entry
 
 THUMBNAILS = 6
 """So many of the first pictures are shown."""
-
-
-class Told(QObject):
-    """Carries what was read to the GUI thread."""
-
-    done = Signal(object)
-    failed = Signal(str)
-    progress = Signal(int, int)
-
-
-class Reading(QRunnable):
-    """Reads something, and tells of it. Reading that is no longer wanted raises Cancelled and says nothing."""
-
-    def __init__(self, read: Callable[[], object], told: Told) -> None:
-        super().__init__()
-        self._read, self._told = read, told
-
-    def run(self) -> None:
-        try:
-            found = self._read()
-        except Cancelled:
-            return
-        except (UserError, OSError) as error:
-            self._told.failed.emit(str(error))
-        else:
-            self._told.done.emit(found)
-
-
-def in_pool(read: Callable[[], object], told: Told) -> None:
-    QThreadPool.globalInstance().start(Reading(read, told))
 
 
 @dataclass(frozen=True)
@@ -73,33 +44,40 @@ class Looked:
     prior: Report | None
     thumbnails: tuple[QImage, ...]
     size: ModelSize
+    area: int
+    """Pixels that a picture is trained at."""
+    free: int
+    """Bytes free on the disk of the runs."""
+
+    @property
+    def small(self) -> tuple[Examined, ...]:
+        """The pictures that have fewer pixels than that."""
+        return tuple(one for one in self.report.examined if one.size.width * one.size.height < self.area)
+
+    @property
+    def without_caption(self) -> tuple[Examined, ...]:
+        return tuple(one for one in self.report.examined if not one.caption.strip())
 
 
-class Look:
-    """One look at a job's folders, to be called in a thread. `stop` makes it end at the next picture."""
+def look(data: Data, entry: Entry | None, runs_folder: Path, thumbnail: int, errand: Errand) -> Looked:
+    """Look at a job's folders, in a thread of the pool. Raises UserError where there is no such folder."""
+    size = size_of(entry) if entry is not None else ModelSize()
+    buckets = buckets_for(data, Size(size.width, size.height), size.step)
 
-    def __init__(self, data: Data, entry: Entry | None, thumbnail: int, told: Told) -> None:
-        self._data, self._entry, self._thumbnail, self._told = data, entry, thumbnail, told
-        self._unwanted = False
+    def watch(done: int, total: int) -> None:
+        errand.check()
+        errand.progress(done, total)
 
-    def stop(self) -> None:
-        self._unwanted = True
+    report = check(Path(data.folder), buckets=buckets, watch=watch)
+    prior = check(Path(data.prior.folder), buckets=buckets, watch=watch) if data.prior is not None else None
+    first = [read_image(item.path, thumbnail) for item in report.usable[:THUMBNAILS]]
+    images = tuple(image for image in first if not image.isNull())
+    return Looked(report, prior, images, size, buckets.max_area, _free(runs_folder))
 
-    def __call__(self) -> Looked:
-        size = size_of(self._entry) if self._entry is not None else ModelSize()
-        buckets = buckets_of(self._data, size)
-        report = check(Path(self._data.folder), buckets=buckets, watch=self._watch)
-        prior = None
-        if self._data.prior is not None:
-            prior = check(Path(self._data.prior.folder), buckets=buckets, watch=self._watch)
-        first = [read_image(item.path, self._thumbnail) for item in report.usable[:THUMBNAILS]]
-        return Looked(report, prior, tuple(image for image in first if not image.isNull()), size)
 
-    def _watch(self, done: int, total: int) -> None:
-        if self._unwanted:
-            raise Cancelled
-        if done % 20 == 0 or done == total:
-            self._told.progress.emit(done, total)
+def _free(folder: Path) -> int:
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    return shutil.disk_usage(existing).free
 
 
 def size_of(entry: Entry) -> ModelSize:
@@ -124,16 +102,6 @@ def _size_of_folder(folder: Path, usual: int) -> ModelSize:
     return ModelSize(side, side)
 
 
-def buckets_of(data: Data, size: ModelSize) -> Buckets:
-    """The buckets that the training will use (trainer/training/examples.py has the same rule beside torch)."""
-    width, height = (data.resolution.width, data.resolution.height) if data.resolution else (size.width, size.height)
-    step = data.bucket_step or size.step
-    if not data.buckets or data.crop == "piece":
-        return Buckets((Size(width, height),), step, width * height)
-    sizes = make_bucket_resolutions(Size(width, height), min(width, height) // 2, max(width, height) * 2, step)
-    return Buckets(sizes, step, width * height, no_upscale=not data.enlarge)
-
-
 @dataclass(frozen=True)
 class Earlier:
     """A run that is on disk already. `pace` is the median of the pictures per second that it told, 0 if none."""
@@ -147,26 +115,25 @@ class Earlier:
     can_go_on: bool
 
 
-def earlier_runs(home: Home) -> tuple[Earlier, ...]:
+def earlier_runs(home: Home, errand: Errand) -> tuple[Earlier, ...]:
     """The runs of the user's folder, newest first; what is no run any more is passed over."""
     found: list[Earlier] = []
-    for summary in runs.list_runs(home):
+    for folder in runs.run_folders(home):
+        errand.check()
         try:
-            job = runs.job_of(summary.folder)
+            job = runs.job_of(folder)
         except UserError:
             continue
-        can_go_on = summary.state in ("stopped", "interrupted") and runs.resumable(summary.folder)
-        found.append(
-            Earlier(
-                summary.folder, job, summary.state, summary.step, summary.total or job.steps.total,
-                _pace(summary.folder), can_go_on,
-            )
-        )  # fmt: skip
+        told = tuple(runs.events_of(folder))
+        summary = runs.summary(folder, told)
+        can_go_on = summary.state in ("stopped", "interrupted") and runs.resumable(folder)
+        total = summary.total or job.steps.total
+        found.append(Earlier(folder, job, summary.state, summary.step, total, _pace(told), can_go_on))
     return tuple(found)
 
 
-def _pace(folder: Path) -> float:
-    said = [event.pictures_per_second for event in runs.events_of(folder) if isinstance(event, events.Step)]
+def _pace(told: Iterable[events.Event]) -> float:
+    said = [event.pictures_per_second for event in told if isinstance(event, events.Step)]
     paces = [pace for pace in said if pace]
     return statistics.median(paces) if paces else 0.0
 
@@ -187,15 +154,19 @@ def _weight_of(job: TrainJob) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Past:
-    """A run that is to go on: its job, and the steps and pictures that it told so far."""
+    """A run that was begun earlier: its job, and the steps, pictures and warnings that it told so far."""
 
     folder: Path
     job: TrainJob
     told: tuple[events.Event, ...]
+    state: runs.State
+    can_go_on: bool
 
 
-def past_of(folder: Path) -> Past:
+def past_of(folder: Path, _errand: Errand) -> Past:
     """Raises UserError when it is no run folder any more."""
     job = runs.job_of(folder)
-    told = tuple(event for event in runs.events_of(folder) if isinstance(event, events.Step | events.Sample))
-    return Past(folder, job, told)
+    said = tuple(runs.events_of(folder))
+    told = tuple(event for event in said if isinstance(event, events.Step | events.Sample))
+    state = runs.summary(folder, said).state
+    return Past(folder, job, told, state, state in ("stopped", "interrupted", "failed") and runs.resumable(folder))

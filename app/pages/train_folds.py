@@ -1,14 +1,15 @@
 """Every field of a training that few people change, in folds whose summaries say what is set."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_args
 
 from pydantic import ValidationError
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QSizePolicy, QVBoxLayout, QWidget
 
 from app.forms.editors import CHOICES
 from app.forms.form import Form
+from app.forms.row import FieldRow
 from app.pages.train_presets import Tree
 from app.widgets.basics import calm, column, named
 from app.widgets.fold import Fold
@@ -29,6 +30,8 @@ OPTIMIZER_NAMES = {
     "lion": "Lion",
     "schedule_free": "Schedule-free",
 }
+OPTIMIZER_WORDS = f"optimizer optimizer.kind {' '.join(OPTIMIZER_NAMES.values())}".casefold()
+"""What the choice of the optimizer is found by."""
 
 
 class Folds(QWidget):
@@ -41,11 +44,15 @@ class Folds(QWidget):
         super().__init__()
         self._forms: list[tuple[str, Form]] = []
         self._method = "lora"
-        self._methods = {kind: Form(part, _fields(part, "kind")) for kind, part in METHODS.items()}
+        self._kept = True
+        self._opened: list[str] | None = None
+        """The folds that were open before a search opened others."""
+        self._methods = {kind: Form(part, _fields(part, "kind"), "method") for kind, part in METHODS.items()}
         self._optimizers = {
-            kind: Form(part, _fields(part, "kind", "learning_rate")) for kind, part in OPTIMIZERS.items()
+            kind: Form(part, _fields(part, "kind", "learning_rate"), "optimizer") for kind, part in OPTIMIZERS.items()
         }
         self._optimizer = self._optimizer_box()
+        self._optimizer_row = named("Optimizer", self._optimizer)
         self._folds = {fold.objectName(): fold for fold in self._made()}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -86,12 +93,52 @@ class Folds(QWidget):
             form.set_value(dict(part) if part is not None else {})
         self._show_chosen()
 
+    def rows(self) -> Iterator[FieldRow]:
+        """Those of the fields that count: not of another method or optimizer, nor of class pictures nobody uses."""
+        for form in (self._methods[self._method], self._optimizers[self.optimizer]):
+            yield from form.rows.values()
+        for path, form in self._forms:
+            if path != "data.prior" or self._kept:
+                yield from form.rows.values()
+
+    def narrow(self, words: str) -> int:
+        """Show only the fields that match, their folds open, and return how many there are; "" shows all of them
+        again, with the folds as they were."""
+        if self._opened is None and words:
+            self._opened = self.open_folds()
+        shown = 0
+        for one in self.rows():
+            one.setVisible(not words or one.matches(words))
+            shown += not one.isHidden()
+        asked = words.casefold().split()
+        of_optimizer = all(word in OPTIMIZER_WORDS for word in asked)
+        self._optimizer_row.setVisible(of_optimizer)
+        for name, fold in self._folds.items():
+            hit = any(not one.isHidden() and fold.isAncestorOf(one) for one in self.rows())
+            hit = hit or (name == "Learning" and of_optimizer)
+            fold.setVisible(hit or not words)
+            if words:
+                fold.set_open(hit)
+        if not words and self._opened is not None:
+            before, self._opened = self._opened, None
+            self.set_open(before)
+        return shown + (of_optimizer and bool(words))
+
+    def set_kinds(self, method: str, optimizer: str) -> None:
+        """Another method and optimizer, each with the options that it had last."""
+        self._method = method if method in self._methods else self._method
+        place = self._optimizer.findData(optimizer)
+        if place >= 0:
+            self._optimizer.setCurrentIndex(place)
+        self._show_chosen()
+
     def set_method(self, kind: str) -> None:
         self._method = kind
         self._show_chosen()
 
     def keep_class(self, kept: bool) -> None:
         """The options of the class pictures only stand there when they are used."""
+        self._kept = kept
         for path, form in self._forms:
             if path == "data.prior":
                 form.setVisible(kept)
@@ -103,14 +150,21 @@ class Folds(QWidget):
         for path, form in self._forms:
             form.show_faults(error, path)
         for fold in self._folds.values() if error else ():
-            said = [one for one in fold.findChildren(QLabel) if one.property("words") == "error" and one.text()]
-            if said:
+            if any(one.fault and fold.isAncestorOf(one) for one in self.rows()):
                 fold.set_open(True)
 
     def open_folds(self) -> list[str]:
+        """By name; during a search, those that were open before it."""
+        if self._opened is not None:
+            return self._opened
         return [name for name, fold in self._folds.items() if fold.is_open]
 
-    def set_open(self, names: Sequence[str]) -> None:
+    def connect_resets(self, slot: Callable[[str], object]) -> None:
+        for form in (*self._methods.values(), *self._optimizers.values(), *(form for _, form in self._forms)):
+            for one in form.rows.values():
+                one.reset.connect(slot)
+
+    def set_open(self, names: Iterable[str]) -> None:
         for name, fold in self._folds.items():
             fold.set_open(name in names)
 
@@ -124,7 +178,7 @@ class Folds(QWidget):
         yield self._fold(
             "Learning",
             *self._methods.values(),
-            named("Optimizer", self._optimizer),
+            self._optimizer_row,
             *self._optimizers.values(),
             self._form("schedule", Schedule, *_fields(Schedule)),
             self._form("steps", Steps, "max_grad_norm", "seed"),
@@ -145,7 +199,7 @@ class Folds(QWidget):
         yield self._fold("Output", self._form("output", Output, *names))
 
     def _form(self, path: str, part: type[Part], *names: str) -> Form:
-        made = Form(part, names)
+        made = Form(part, names, path)
         self._forms.append((path, made))
         return made
 

@@ -1,30 +1,27 @@
 """The settings of a training: what most people set in sight, every other field of the job one fold away."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QCheckBox,
-    QComboBox,
-    QHBoxLayout,
-    QLineEdit,
-    QRadioButton,
-    QWidget,
-)
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QScrollArea, QVBoxLayout, QWidget
 
-from app.forms.editors import Editor, field_editor
+from app.forms.editors import field_editor
+from app.forms.form import faults_of
+from app.forms.row import FieldRow
 from app.models_list import Models
+from app.pages.train_choices import MethodChoice, PriorBox
+from app.pages.train_find import Findable, FindBox, Level
 from app.pages.train_folds import METHODS, OPTIMIZERS, Folds
-from app.pages.train_pictures import PicturesBox, choose_folder
-from app.pages.train_presets import SAMPLES, Tree, filled, merged, presets
-from app.widgets.basics import button, calm, column, label, named, row, scrolled_above
+from app.pages.train_pictures import PicturesBox
+from app.pages.train_presets import SAMPLES, Tree, filled, merged, presets, value_at
+from app.widgets.basics import button, calm, column, label, named, scrolled_above
 from app.widgets.model_box import ModelBox
 from trainer.contract.common import Size
-from trainer.contract.fields import about
+from trainer.contract.fields import Part, about
 from trainer.contract.names import name_fault
 from trainer.contract.optimize import AdamW
 from trainer.contract.train import Captions, Data, Output, Prior, Samples, Steps, TrainJob
@@ -42,6 +39,19 @@ FAULTS = {
 }
 """What is said in place of pydantic's own words."""
 
+IN_SIGHT: tuple[tuple[str, type[Part], str], ...] = (
+    ("output.name", Output, "Its name"),
+    ("data.captions.prefix", Captions, "Word before each caption"),
+    ("steps.total", Steps, "Steps"),
+    ("steps.batch_size", Steps, "Batch size"),
+    ("optimizer.learning_rate", AdamW, "Learning rate"),
+    ("data.resolution", Data, "Resolution"),
+    ("samples.prompts", Samples, "Preview prompts"),
+    ("samples.every", Samples, "Make previews every"),
+)
+"""The fields above the folds: path in the job, part that holds them, and what they are called here."""
+_NOTHING = object()
+
 
 class TrainForm(QWidget):
     """`job()` is what it says, or None with the faults shown in place. `tree()` is the same unchecked."""
@@ -54,23 +64,24 @@ class TrainForm(QWidget):
         self._presets = {preset.name: preset for preset in presets()}
         self.model = ModelBox(models, Kind.CHECKPOINT)
         self.pictures = PicturesBox()
+        self.prior = PriorBox()
         self._folds = Folds()
-        self._editors: dict[str, Editor] = {}
-        for path, part in (
-            ("output.name", Output), ("data.captions.prefix", Captions), ("steps.total", Steps),
-            ("steps.batch_size", Steps), ("optimizer.learning_rate", AdamW), ("data.resolution", Data),
-            ("samples.prompts", Samples), ("samples.every", Samples),
-        ):  # fmt: skip
-            self._editors[path] = field_editor(part, path.rpartition(".")[2])
-        self._make_choices()
+        self._rows: dict[str, FieldRow] = {}
+        for path, part, name in IN_SIGHT:
+            field = path.rpartition(".")[2]
+            self._rows[path] = FieldRow(path, about(part, field), field_editor(part, field), name=name)
+        self._method = MethodChoice()
+        self._preset = self._preset_box()
+        self._about = label("", "muted")
+        self._reset = button(
+            "Changed: reset", "Bring every setting back to what the preset says", self._take_preset, kind="quiet"
+        )
         self._fault = label("", "error")
         self._fault.hide()
         self._start = button(
-            "Start training", "Train with these settings (Ctrl+Enter). While a job runs, it waits in the queue.",
+            "Start training", "Train with these settings. While a job runs, it waits in the queue.",
             self._submit, icon="train", kind="primary",
         )  # fmt: skip
-        for keys in ("Ctrl+Return", "Ctrl+Enter"):
-            QShortcut(QKeySequence(keys), self, self._submit, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._lay_out()
         self._connect()
         self.choose_preset(SAMPLES)
@@ -92,17 +103,27 @@ class TrainForm(QWidget):
         """Whether something was changed since the preset was chosen."""
         return not self._reset.isHidden()
 
+    @property
+    def wants_prior_folder(self) -> bool:
+        """Whether class pictures are asked for, and no folder of them was chosen."""
+        return self.prior.is_kept and not self.prior.folder
+
+    def rows(self) -> Iterator[FieldRow]:
+        """Every field that counts now."""
+        yield from self._rows.values()
+        yield from self._folds.rows()
+
     def tree(self) -> Tree:
         tree = merged(self._folds.tree(), {"kind": "train", "model": self.model.name, "data": {}})
         tree["data"]["folder"] = self.pictures.folder
-        for path, editor in self._editors.items():
+        for path, row in self._rows.items():
             part = tree
             *above, last = path.split(".")
             for name in above:
                 part = part[name]
-            part[last] = editor.value()
+            part[last] = row.editor.value()
         options = tree["data"].pop("prior")
-        tree["data"]["prior"] = {"folder": self._prior.text().strip(), **options} if self._keep.isChecked() else None
+        tree["data"]["prior"] = {"folder": self.prior.folder, **options} if self.prior.is_kept else None
         return tree
 
     def job(self) -> TrainJob | None:
@@ -126,11 +147,22 @@ class TrainForm(QWidget):
         job = TrainJob.model_validate(filled(tree))
         with QSignalBlocker(self):
             self._show_job(job)
-            self._editors["output.name"].set_value(tree.get("output", {}).get("name", Output().name))
+            self._rows["output.name"].editor.set_value(tree.get("output", {}).get("name", Output().name))
             self.pictures.set_folder(str(tree.get("data", {}).get("folder", "")))
         self._show(None)
-        self._mark()
-        self.changed.emit()
+        self._edited()
+
+    def change(self, fields: Mapping[str, Any]) -> None:
+        """Set these fields by their paths in the job, whatever stands half typed in others."""
+        with QSignalBlocker(self):
+            for path, value in fields.items():
+                if path == "data.prior":
+                    self.prior.show_prior(value is not None, value.folder if value is not None else "")
+            for row in self.rows():
+                if row.path in fields:
+                    row.editor.set_value(fields[row.path])
+                    row.show_fault("")
+        self._edited()
 
     def choose_preset(self, name: str) -> None:
         self._preset.setCurrentIndex(self._preset.findData(name))
@@ -142,96 +174,99 @@ class TrainForm(QWidget):
     def draft(self) -> dict[str, Any]:
         return {"tree": _plain(self.tree()), "preset": self._preset.currentData(), "open": self._folds.open_folds()}
 
-    def set_draft(self, draft: dict[str, Any]) -> None:
-        try:
-            place = self._preset.findData(draft["preset"])
-            self.set_tree(draft["tree"])
-        except (KeyError, TypeError, AttributeError, ValidationError):  # of another version: the form stays as it is
+    def set_draft(self, draft: Mapping[str, Any]) -> None:
+        """Show a draft as it was left, half-typed fields and all; what is no draft leaves the form as it is."""
+        tree, place = draft.get("tree"), self._preset.findData(draft.get("preset"))
+        if not isinstance(tree, dict) or place < 0:
             return
-        self._preset.setCurrentIndex(max(0, place))
-        self._mark()
+        self._preset.setCurrentIndex(place)
+        with QSignalBlocker(self):
+            self._show_unchecked(tree)
         self._folds.set_open([str(name) for name in draft.get("open", ())])
+        self._show(None)
+        self._edited()
 
     def set_folder(self, folder: str) -> None:
         """Take another folder of pictures. What belonged to the sample pictures alone goes with them."""
-        tree = self.tree()
-        if Path(tree["data"]["folder"]) == SHIPPED and Path(folder) != SHIPPED:
-            tree["data"]["prior"] = None
-            tree["samples"]["prompts"] = ()
-            tree["output"] |= {"description": "", "name": _name_after(folder)}
-        tree["data"]["folder"] = folder
-        try:
-            self.set_tree(tree)
-        except ValidationError:  # something half typed stands elsewhere: only the folder is taken
-            self.pictures.set_folder(folder)
-            self.changed.emit()
+        was_sample = Path(self.pictures.folder) == SHIPPED
+        self.pictures.set_folder(folder)
+        if was_sample and Path(folder) != SHIPPED:
+            self.change({"data.prior": None, "samples.prompts": (), "output.description": "",
+                         "output.name": _name_after(folder)})  # fmt: skip
+        else:
+            self._edited()
 
     @Slot()
     def take_samples(self) -> None:
         self.choose_preset(SAMPLES)
 
+    def find_field(self, words: str = "") -> None:
+        """Go to the search for a setting, and look for `words` where there are some."""
+        self._find.start(words)
+
+    @property
+    def scrolled(self) -> int:
+        """How far down it is scrolled, in pixels."""
+        return self._scroll.verticalScrollBar().value()
+
+    def scroll_to(self, place: int) -> None:
+        self._scroll.verticalScrollBar().setValue(place)
+
     def complain(self, words: str) -> None:
         self._fault.setText(words)
         self._fault.setVisible(bool(words))
 
-    def _make_choices(self) -> None:
-        self._preset = QComboBox()
+    def _preset_box(self) -> QComboBox:
+        box = QComboBox()
         for preset in self._presets.values():
-            self._preset.addItem(preset.title, preset.name)
-        self._preset.setToolTip("Settings that go well together. Your pictures, name and words stay as they are.")
-        self._preset.activated.connect(self._take_preset)
-        calm(self._preset)
-        self._about = label("", "muted")
-        self._reset = button("Changed: reset", "Go back to what the preset says", self._take_preset, kind="quiet")
-        self._lora, self._full = QRadioButton("a LoRA"), QRadioButton("a whole model")
-        self._lora.setToolTip("A small file laid over a model: quick to train, can be combined with others.")
-        self._full.setToolTip("Every weight of the model: the most power, and the most memory and time.")
-        self._methods = QButtonGroup(self)
-        for one in (self._lora, self._full):
-            one.setAccessibleName(one.text())
-            self._methods.addButton(one)
-        self._keep = QCheckBox("Keep the class as it is, with pictures of it")
-        self._keep.setAccessibleName("Keep the class")
-        self._keep.setToolTip(
-            "Trains pictures of the class (other cats, when you teach one cat) beside yours, "
-            "so that the model does not take all of them for your subject."
-        )
-        self._prior = QLineEdit()
-        self._prior.setPlaceholderText("a folder of pictures of the class")
-        self._prior.setToolTip(
-            "Twenty or more pictures of other things of the same class, best made by the same model."
-        )
-        self._prior.setAccessibleName("Class pictures")
-        browse = button("", "Choose the folder of class pictures", self._choose_prior, icon="folder")
-        self._prior_row = row(self._prior, browse)
+            box.addItem(preset.title, preset.name)
+        box.setToolTip("Settings that go well together. Your pictures, name and words stay as they are.")
+        box.activated.connect(self._take_preset)
+        calm(box)
+        return box
 
     def _connect(self) -> None:
-        for editor in self._editors.values():
-            editor.changed.connect(self._edited)
+        for row in self._rows.values():
+            row.editor.changed.connect(self._edited)
+            row.reset.connect(self._reset_field)
+        self._folds.connect_resets(self._reset_field)
         self._folds.changed.connect(self._edited)
         self._folds.optimizer_chosen.connect(self._take_usual_rate)
-        self._methods.buttonClicked.connect(self._choose_method)
-        self._keep.toggled.connect(self._keep_class)
-        self._prior.editingFinished.connect(self._edited)
+        self._method.chosen.connect(self._choose_method)
+        self.prior.changed.connect(self._edited)
         self.model.chosen.connect(self._edited)
         self.pictures.chosen.connect(self.set_folder)
         self.pictures.wants_samples.connect(self.take_samples)
 
     def _show_job(self, job: TrainJob) -> None:
         self.model.set_name(job.model)
-        for path, editor in self._editors.items():
-            value: Any = job
-            for name in path.split("."):
-                value = getattr(value, name)
-            editor.set_value(value)
-        (self._full if job.method.kind == "full" else self._lora).setChecked(True)
-        self._prior.setText(job.data.prior.folder if job.data.prior else "")
-        self._keep.setChecked(job.data.prior is not None)
+        for path, row in self._rows.items():
+            row.editor.set_value(value_at(job, path))
+        self._method.set_kind(job.method.kind)
+        self.prior.show_prior(job.data.prior is not None, job.data.prior.folder if job.data.prior else "")
         self._folds.show_job(job)
-        self._keep_class()
+
+    def _show_unchecked(self, tree: Tree) -> None:
+        method, optimizer = value_at(tree, "method.kind"), value_at(tree, "optimizer.kind")
+        prior = value_at(tree, "data.prior")
+        self.model.set_name(str(tree.get("model", "")))
+        self.pictures.set_folder(str(value_at(tree, "data.folder", "")))
+        self.prior.show_prior(isinstance(prior, dict), str(value_at(tree, "data.prior.folder") or ""))
+        self._folds.keep_class(self.prior.is_kept)
+        self._method.set_kind(str(method))
+        self._folds.set_kinds(str(method), str(optimizer))
+        for row in self.rows():
+            value = value_at(tree, row.path, _NOTHING)
+            if value is not _NOTHING:
+                with suppress(TypeError, ValueError, AttributeError):  # of another version: the field stays as it is
+                    row.editor.set_value(Size(**value) if isinstance(value, dict) else value)
 
     def _show(self, error: ValidationError | None) -> None:
         self._folds.show_faults(error)
+        found = faults_of(error)
+        optimizer = self._folds.optimizer
+        for path, row in self._rows.items():
+            row.show_fault(found.get(path.replace("optimizer.", f"optimizer.{optimizer}."), ""))
         self.complain(_first_fault(error) if error else "")
 
     @Slot()
@@ -241,6 +276,7 @@ class TrainForm(QWidget):
     @Slot()
     def _edited(self) -> None:
         self.complain("")
+        self._folds.keep_class(self.prior.is_kept)
         self._mark()
         self.changed.emit()
 
@@ -251,77 +287,74 @@ class TrainForm(QWidget):
     @Slot(str)
     def _take_usual_rate(self, optimizer: str) -> None:
         usual = OPTIMIZERS[optimizer].model_fields["learning_rate"].default
-        self._editors["optimizer.learning_rate"].set_value(usual)
+        self._rows["optimizer.learning_rate"].editor.set_value(usual)
 
-    @Slot()
-    def _choose_method(self) -> None:
-        kind, other = ("full", "lora") if self._full.isChecked() else ("lora", "full")
+    @Slot(str)
+    def _choose_method(self, kind: str) -> None:
+        other = "lora" if kind == "full" else "full"
         self._folds.set_method(kind)
-        rate = self._editors["optimizer.learning_rate"]
+        rate = self._rows["optimizer.learning_rate"].editor
         if rate.value() == USUAL_RATES[other]:
             rate.set_value(USUAL_RATES[kind])
         self._edited()
 
-    @Slot()
-    def _keep_class(self) -> None:
-        self._prior_row.setVisible(self._keep.isChecked())
-        self._folds.keep_class(self._keep.isChecked())
-        self._edited()
+    @Slot(str)
+    def _reset_field(self, path: str) -> None:
+        self.change({path: self._usual(path, self._preset_job())})
 
-    @Slot()
-    def _choose_prior(self) -> None:
-        picked = choose_folder(self, "The folder with pictures of the class", self._prior.text())
-        if picked:
-            self._prior.setText(picked)
-            self._edited()
+    def _preset_job(self) -> TrainJob:
+        """What the preset makes of what is the user's own; where that makes no sense, of nothing."""
+        preset = self._presets[self._preset.currentData()]
+        try:
+            return preset.job(self.tree())
+        except ValidationError:
+            return preset.job({})
+
+    def _usual(self, path: str, job: TrainJob) -> Any:
+        """The preset's value of a field; of an option of a method or optimizer that it doesn't use, the default."""
+        top, _, last = path.rpartition(".")
+        part = {"method": METHODS[self._method.kind], "optimizer": OPTIMIZERS[self._folds.optimizer]}.get(top)
+        value = value_at(job, path, _NOTHING)
+        if value is not _NOTHING and (part is None or type(value_at(job, top)) is part):
+            return value
+        return (part or Prior).model_fields[last].get_default(call_default_factory=True)
 
     def _mark(self) -> None:
-        """Say whether something was changed since the preset was chosen."""
-        preset = self._presets[self._preset.currentData()]
-        self._about.setText(preset.about)
-        try:
-            changed = preset.differs(self.tree())
-        except ValidationError:
-            changed = True
-        self._reset.setVisible(changed)
+        """Mark what was changed since the preset was chosen."""
+        self._about.setText(self._presets[self._preset.currentData()].about)
+        job = self._preset_job()
+        for row in self.rows():
+            usual = self._usual(row.path, job)
+            row.mark(usual, row.editor.value() != usual)
+        self._reset.setVisible(self.draft_job() != job)
 
     def _lay_out(self) -> None:
-        edit = {path: editor.widget for path, editor in self._editors.items()}
-        fields = column(
-            named("Preset", self._preset, beside=self._reset),
-            self._about,
-            named("Start from", self.model),
-            named("Pictures", self.pictures),
-            named("I want", row(self._lora, self._full, 0, spacing=24)),
-            _level(
-                named("Its name", edit["output.name"]),
-                named("Word before each caption", edit["data.captions.prefix"]),
-            ),
-            column(self._keep, self._prior_row),
-            _level(
-                named("Steps", edit["steps.total"]), named("Batch size", edit["steps.batch_size"]),
-                named("Learning rate", edit["optimizer.learning_rate"]),
-            ),
-            named("Resolution", edit["data.resolution"]),
-            named("Preview prompts", edit["samples.prompts"]),
-            named("Make previews every", edit["samples.every"]),
-            self._folds,
-            0,
-            margins=(16, 16, 16, 8),
-            spacing=12,
-        )  # fmt: skip
-        scrolled_above(self, fields, column(self._fault, self._start, margins=(16, 8, 16, 16)))
-
-
-def _level(*fields: QWidget) -> QWidget:
-    """Fields beside one another, equally wide, whose names stand on one line however high each field is."""
-    made = QWidget()
-    layout = QHBoxLayout(made)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(8)
-    for field in fields:
-        layout.addWidget(field, 1, Qt.AlignmentFlag.AlignTop)
-    return made
+        rows = self._rows
+        method = named("I want", self._method)
+        parts = (
+            Findable(named("Preset", self._preset, beside=self._reset), "preset"),
+            Findable(self._about, ""),
+            Findable(named("Start from", self.model), "start from model checkpoint base"),
+            Findable(named("Pictures", self.pictures), "pictures folder data.folder dataset"),
+            Findable(method, "i want a lora a whole model method method.kind full"),
+            Level(rows["output.name"], rows["data.captions.prefix"]),
+            Findable(self.prior, "keep the class prior preservation regularisation dreambooth data.prior folder"),
+            Level(rows["steps.total"], rows["steps.batch_size"], rows["optimizer.learning_rate"]),
+            rows["data.resolution"],
+            rows["samples.prompts"],
+            rows["samples.every"],
+        )
+        self._find = FindBox(parts, self._folds)
+        widgets = [part.widget if isinstance(part, Findable) else part for part in parts]
+        fields = column(*widgets, self._folds, self._find.nothing, 0, margins=(16, 8, 16, 8), spacing=12)
+        whole = QWidget()
+        scrolled_above(whole, fields, column(self._fault, self._start, margins=(16, 8, 16, 16)))
+        self._scroll = whole.findChildren(QScrollArea)[0]
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(column(self._find, margins=(16, 16, 16, 8)))
+        layout.addWidget(whole, 1)
 
 
 def _first_fault(error: ValidationError) -> str:

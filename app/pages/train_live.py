@@ -1,4 +1,4 @@
-"""Live and Result: a training while it runs, and what it made."""
+"""Live: a training while it runs, or as it was left."""
 
 from pathlib import Path
 
@@ -6,9 +6,10 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPlainTextEdit, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
-from app.pages.train_plan import duration
+from app.pages.train_disk import Past
+from app.pages.train_estimate import duration
 from app.queue import Queue, Queued
-from app.widgets.basics import button, column, label, open_folder, row, set_words
+from app.widgets.basics import button, column, label, row, set_words
 from app.widgets.fold import Fold
 from app.widgets.loss_chart import LossChart
 from app.widgets.previews import Previews
@@ -31,6 +32,8 @@ class LiveView(QWidget):
         super().__init__()
         self._queue = queue
         self.queued: Queued | None = None
+        self._past: Past | None = None
+        """A run of an earlier start, where that is what is shown."""
         self._job: TrainJob | None = None
         self._last: events.Step | None = None
         self._pausing = False
@@ -42,11 +45,15 @@ class LiveView(QWidget):
         self._line.setFixedHeight(4)
         self._line.setAccessibleName("Progress of the training")
         self._chart = LossChart()
-        self._chart.setFixedHeight(220)
+        self._chart.setFixedHeight(212)
         self._previews = Previews()
         self._no_previews = label("", "muted")
         self._state = label()
         self._warned = label("", "warn")
+        self._silence = label("", "warn")
+        end = button("Stop now", "Do not wait for it: what came after the last checkpoint is lost", self.stop_now)
+        end.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
+        self._silent = row(self._silence, end, spacing=16)
         self._details = QPlainTextEdit()
         self._details.setReadOnly(True)
         self._details.setFixedHeight(120)
@@ -66,8 +73,8 @@ class LiveView(QWidget):
 
     def follow(self, queued: Queued) -> None:
         """Show this training from now on. One that goes on with the run that is shown keeps what is there."""
-        goes_on = self.queued is not None and queued.resume is not None and self._is_shown(queued.resume)
-        self.queued, self._pausing = queued, False
+        goes_on = queued.resume is not None and self.run_folder == str(queued.resume)
+        self.queued, self._past, self._pausing = queued, None, False
         if isinstance(queued.job, TrainJob):
             self._job = queued.job
             self._name.setText(shown(queued.job.output.name))
@@ -78,10 +85,27 @@ class LiveView(QWidget):
         self._show_actions()
         self.followed.emit()
 
-    def replay(self, told: tuple[events.Event, ...]) -> None:
-        """Show what a run told before it was broken off."""
-        for event in told:
-            self._take(event)
+    def show_past(self, past: Past) -> None:
+        """Show a run as it was left. One that can go on does so with `resume`."""
+        self.queued, self._past, self._job = None, past, past.job
+        self._name.setText(shown(past.job.output.name))
+        self._clear()
+        for event in past.told:
+            self._take(event, quietly=True)
+        self._show_numbers()
+        self._no_previews.setHidden(any(isinstance(event, events.Sample) for event in past.told))
+        at = f" at step {self._last.step:,} of {self._last.total:,}" if self._last is not None else ""
+        became = {"finished": "Done", "stopped": "Stopped", "failed": "Failed"}.get(past.state, "Broken off")
+        self._show_state(f"{became}{at}.{' It can go on from its last checkpoint.' if past.can_go_on else ''}")
+        self._fold.hide()
+        self._show_actions()
+
+    @property
+    def run_folder(self) -> str:
+        """That of the training that is shown; empty where none is, or none was made yet."""
+        if self.queued is not None:
+            return str(self.queued.run_folder or self.queued.resume or "")
+        return str(self._past.folder) if self._past is not None else ""
 
     @property
     def chart(self) -> LossChart:
@@ -94,6 +118,11 @@ class LiveView(QWidget):
     @property
     def numbers(self) -> str:
         return self._numbers.text()
+
+    @property
+    def silence(self) -> str:
+        """What is said of an engine that does not answer; empty while it does."""
+        return "" if self._silent.isHidden() else self._silence.text()
 
     @property
     def words(self) -> str:
@@ -113,8 +142,17 @@ class LiveView(QWidget):
             self._cancel()
 
     @Slot()
+    def stop_now(self) -> None:
+        """End the engine's process under the training, whether it hears or not."""
+        if self.queued is not None and self.queued.state == "running":
+            self._queue.stop_now()
+
+    @Slot()
     def resume(self) -> None:
         """Go on from its checkpoint; without one, begin again."""
+        if self._past is not None and self._past.can_go_on:
+            self.follow(self._queue.add(self._past.job, self._past.folder))
+            return
         if self.queued is None or self.queued.state in ("waiting", "running"):
             return
         folder = Path(self.queued.run_folder) if self.queued.run_folder else None
@@ -125,10 +163,7 @@ class LiveView(QWidget):
 
     @property
     def _is_stopping(self) -> bool:
-        return self.queued is not None and self.queued.state == "running" and self.queued.status == "stopping"
-
-    def _is_shown(self, folder: Path) -> bool:
-        return self.queued is not None and Path(self.queued.run_folder or self.queued.resume or "") == folder
+        return self.queued is not None and self.queued.state == "running" and self.queued.is_stopping
 
     def _cancel(self) -> None:
         if self.queued is None:
@@ -146,18 +181,23 @@ class LiveView(QWidget):
             return
         if queued is not self.queued:
             self.follow(queued)
+        self._silent.hide()  # it is heard again; a warning of silence shows it anew
         self._take(event)
 
-    def _take(self, event: events.Event) -> None:
+    def _take(self, event: events.Event, *, quietly: bool = False) -> None:
+        """`quietly` where many come at once: the numbers are shown after the last of them."""
         match event:
             case events.Step(loss=float() as loss):
                 self._last = event
-                self._chart.show()
-                self._chart.add(event.step, loss)
-                self._show_numbers()
+                self._chart.add(event.step, loss, event.learning_rate or 0.0)
+                if not quietly:
+                    self._show_numbers()
             case events.Sample():
                 self._no_previews.hide()
                 self._previews.add(event)
+            case events.Warning(cause="silence"):
+                self._silence.setText(f"{event.title} {event.fix}")
+                self._silent.show()
             case events.Warning():
                 self._warnings = [*self._warnings, f"{event.title} {event.fix}".strip()][-WARNINGS:]
                 self._warned.setText("\n".join(self._warnings))
@@ -171,7 +211,7 @@ class LiveView(QWidget):
             return
         self._line.setRange(0, queued.total or 1)
         self._line.setValue(queued.step if queued.total else 0)
-        if queued.status == "stopping":
+        if queued.is_stopping:
             self._show_state("Stopping: it saves a checkpoint first.")
         elif queued.status:
             count = f" {queued.step} of {queued.total}" if queued.total and not self._last else ""
@@ -184,6 +224,7 @@ class LiveView(QWidget):
     def _on_ended(self, queued: Queued) -> None:
         if queued is not self.queued:
             return
+        self._silent.hide()
         match queued.ending:
             case events.Failed(title=title, fix=fix, detail=detail):
                 self._show_state(f"{title} {fix}", "error")
@@ -206,6 +247,7 @@ class LiveView(QWidget):
 
     def _show_numbers(self) -> None:
         step, mean = self._last, self._chart.mean
+        self._chart.setVisible(step is not None)
         if step is None or mean is None:
             return
         said = [f"Loss {mean:.4f}"]
@@ -214,6 +256,8 @@ class LiveView(QWidget):
         if step.pictures_per_second:
             said.append(f"{step.pictures_per_second:.1f} pictures a second")
         said.append(f"step {step.step:,} of {step.total:,}")
+        if step.memory:
+            said.append(f"{human_size(step.memory)} of memory")
         is_running = self.queued is not None and self.queued.state == "running"
         if step.seconds_left is not None and is_running and step.step < step.total:
             said.append(f"{duration(step.seconds_left)} left")
@@ -241,7 +285,8 @@ class LiveView(QWidget):
         self._stop.setToolTip(does)
         self._stop.setAccessibleName(text)
         self._stop.setAccessibleDescription(does)
-        goes_on = isinstance(ending, events.Stopped) and bool(ending.resume)
+        past_goes_on = self._past is not None and self._past.can_go_on
+        goes_on = past_goes_on or (isinstance(ending, events.Stopped) and bool(ending.resume))
         self._resume.setVisible(goes_on or isinstance(ending, events.Failed | events.Stopped))
         self._resume.setText("Resume" if goes_on else "Try again")
 
@@ -267,7 +312,7 @@ class LiveView(QWidget):
         QGuiApplication.clipboard().setText(self._details.toPlainText())
 
     def _lay_out(self) -> None:
-        for one in (self._fold, self._warned, self._chart):
+        for one in (self._fold, self._warned, self._silent, self._chart):
             one.hide()
         actions = row(self._pause, self._resume, self._stop)
         actions.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
@@ -275,78 +320,7 @@ class LiveView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 16, 24, 16)
         layout.setSpacing(8)
-        for one in (top, self._line, self._fold, self._warned, self._numbers, self._chart):
+        for one in (top, self._line, self._silent, self._fold, self._warned, self._numbers, self._chart):
             layout.addWidget(one)
         layout.addWidget(self._no_previews)
         layout.addWidget(self._previews, 1)
-
-
-class ResultView(QWidget):
-    """`try_it` carries the name of the LoRA in the library."""
-
-    try_it = Signal(str)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._paths: list[Path] = []
-        self._title = label("", "title")
-        self._words = label("", "muted")
-        self._files = QVBoxLayout()
-        self._files.setSpacing(8)
-        self.try_button = button("Try it", "Open Generate with it", self._try_it, icon="generate", kind="primary")
-        self._folder = button("Show in folder", "Open the folder that holds the file", self._show_folder, icon="folder")
-        self.previews = Previews()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(24, 20, 24, 16)
-        layout.setSpacing(12)
-        layout.addWidget(self._title)
-        layout.addWidget(self._words)
-        layout.addLayout(self._files)
-        layout.addWidget(row(self.try_button, self._folder, 0))
-        layout.addWidget(self.previews, 1)
-        self._title.setText("Nothing yet")
-        self._words.setText("What a training makes is shown here when it is done.")
-        for one in (self.try_button, self._folder):
-            one.hide()
-
-    @property
-    def title(self) -> str:
-        return self._title.text()
-
-    def show_result(self, job: TrainJob, finished: events.Finished, samples: list[events.Sample]) -> None:
-        self._paths = [Path(path) for path in finished.paths]
-        is_lora = job.method.kind == "lora"
-        self._title.setText(f"{shown(job.output.name)} is ready")
-        where = "Try it opens Generate with it." if is_lora else "Choose it as the model on the page Generate."
-        self._words.setText(
-            f"Trained in {duration(finished.seconds)}, {job.steps.total:,} steps. It is in your models. {where}"
-        )
-        self._show_files()
-        self.try_button.setVisible(is_lora and bool(self._paths))
-        self._folder.setVisible(bool(self._paths))
-        self.previews.clear()
-        steps = sorted({sample.step for sample in samples})
-        for sample in samples:
-            if steps and sample.step in (steps[0], steps[-1]):
-                self.previews.add(sample)
-
-    def _show_files(self) -> None:
-        while (item := self._files.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
-        for path, what in zip(self._paths, ("in its run", "in your models"), strict=False):
-            size = f"  ·  {human_size(path.stat().st_size)}" if path.is_file() else "  ·  not there any more"
-            place = label(f"{what}{size}", "muted")
-            name = label(shown(path))
-            name.setToolTip(shown(path))
-            self._files.addWidget(column(name, place, spacing=2))
-
-    @Slot()
-    def _try_it(self) -> None:
-        self.try_it.emit(self._paths[-1].stem)
-
-    @Slot()
-    def _show_folder(self) -> None:
-        open_folder(self._paths[-1].parent)

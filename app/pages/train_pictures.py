@@ -1,11 +1,12 @@
-"""The pictures of a training: a folder that is chosen or dropped, with its first pictures and what the check found."""
+"""The pictures of a training: a folder, with its first pictures and what the check found."""
 
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage, QPixmap
-from PySide6.QtWidgets import QFileDialog, QFrame, QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout
 
+from app.pages.train_choices import choose_folder
 from app.pages.train_disk import THUMBNAILS, Looked
 from app.widgets.basics import button, label, row, set_words
 from trainer.dataset.names import shown
@@ -15,7 +16,7 @@ SIDE = 50
 
 
 class PicturesBox(QFrame):
-    """`chosen` carries a folder that the user picked or dropped; `wants_samples` asks for the pictures that ship."""
+    """`chosen` carries a folder that the user picked; `wants_samples` asks for the pictures that ship."""
 
     chosen = Signal(str)
     wants_samples = Signal()
@@ -24,7 +25,6 @@ class PicturesBox(QFrame):
         super().__init__()
         self._folder = ""
         self.setProperty("surface", "raised")
-        self.setAcceptDrops(True)
         self.setAccessibleName("Pictures")
         self._name = label("Drop a folder of pictures here", "heading")
         self._name.setWordWrap(False)
@@ -35,7 +35,7 @@ class PicturesBox(QFrame):
             tile.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._strip = row(*self._tiles, 0, spacing=6)
         self._strip.hide()
-        choose = button("Choose a folder…", "Choose the folder that holds your pictures", self._choose, icon="folder")
+        choose = button("Choose a folder…", "Choose the folder that holds your pictures", self.choose, icon="folder")
         samples = button(
             "Use the sample pictures",
             "Twelve drawings of Kiki, a cat that the starter has never seen, with the settings that suit them",
@@ -53,6 +53,9 @@ class PicturesBox(QFrame):
         return self._folder
 
     def set_folder(self, folder: str) -> None:
+        """What was found in it is shown once it was looked at; the same folder again changes nothing."""
+        if folder == self._folder:
+            return
         self._folder = folder
         self._name.setText(shown(Path(folder).name or folder) if folder else "Drop a folder of pictures here")
         self._name.setToolTip(shown(folder))
@@ -81,18 +84,8 @@ class PicturesBox(QFrame):
         else:
             self._say("All of them can be used.", "muted")
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _folder_in(event) is not None:
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        folder = _folder_in(event)
-        if folder is not None:
-            event.acceptProposedAction()
-            self.chosen.emit(str(folder))
-
     @Slot()
-    def _choose(self) -> None:
+    def choose(self) -> None:
         picked = choose_folder(self, "The folder with your pictures", self._folder)
         if picked:
             self.chosen.emit(picked)
@@ -113,16 +106,3 @@ class PicturesBox(QFrame):
     def _say(self, text: str, words: str = "muted") -> None:
         self._found.setText(text)
         set_words(self._found, words)
-
-
-def choose_folder(parent: QWidget, title: str, start: str) -> str:
-    """The folder that the user picks in the system's own dialog; empty when it was left."""
-    return QFileDialog.getExistingDirectory(parent, title, start)
-
-
-def _folder_in(event: QDropEvent) -> Path | None:
-    for url in event.mimeData().urls():
-        path = Path(url.toLocalFile())
-        if url.isLocalFile() and path.is_dir():
-            return path
-    return None

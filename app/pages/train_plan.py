@@ -2,18 +2,22 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QSizePolicy, QWidget
 
-from app.pages.train_disk import Earlier, Looked, seconds_for
+from app.pages.train_advice import Advice, Change, Offer, Pick, Show
+from app.pages.train_disk import Earlier, Looked
+from app.pages.train_estimate import Estimate, estimate
 from app.theme import theme
 from app.widgets.basics import button, column, label, row, surface
+from app.widgets.lines import Lines
+from trainer.contract import events
 from trainer.contract.train import TrainJob
 from trainer.dataset.check import Report
-from trainer.dataset.findings import Finding
+from trainer.dataset.findings import Finding, Severity
 from trainer.dataset.names import shown
 
 NAMED = 4
@@ -22,24 +26,41 @@ LISTED = 8
 """So many runs that can go on are listed."""
 WIDTH = 720
 SIGNS = {"bad": "error", "warning": "warning", "note": "done"}
+ADVISED = ("It is small,", "It has no caption file; an empty caption")
+"""How the check begins what is said above already, with buttons that help."""
 ROLES = {"bad": "error", "warning": "warn", "note": "muted"}
 
 
 class PlanView(QScrollArea):
-    """`resumed` carries the folder of a run that is to go on."""
+    """`resumed` carries the folder of a run that is to go on; `changing` fields to be set, by path; `showing` pictures
+    to be shown and what they are; `picking` asks for a folder of class pictures; `measuring` for a dry run."""
 
     resumed = Signal(str)
+    changing = Signal(object)
+    showing = Signal(object, str)
+    picking = Signal()
+    measuring = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.setWidgetResizable(True)
+        self.setAccessibleName("What will happen")
+        self.setToolTip("What the settings come to, and what there is to say about them.")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._remarked: Looked | None = None
+        self._advised: list[Advice] = []
         self._heading = label("", "title")
-        self._arithmetic = _Lines(spacing=6)
-        self._remarks = _Lines()
-        self._runs = _Lines()
+        self._estimate = Estimate()
+        self._estimate.asked.connect(self.measuring)
+        self._estimate.changing.connect(self.changing)
+        self._arithmetic = Lines(spacing=6)
+        self._advice = Lines()
+        self._remarks = Lines()
+        self._runs = Lines()
         content = column(
             self._heading,
+            surface(self._estimate, "raised"),
+            self._advice,
             surface(column(self._arithmetic, margins=(16, 12, 16, 12)), "raised"),
             self._remarks,
             self._runs,
@@ -52,17 +73,56 @@ class PlanView(QScrollArea):
         self.setWidget(content)
         self.show_plan(None, None, ())
 
-    def show_plan(self, job: TrainJob | None, looked: Looked | None, earlier: tuple[Earlier, ...]) -> None:
+    @property
+    def estimate(self) -> "Estimate":
+        return self._estimate
+
+    def show_plan(
+        self,
+        job: TrainJob | None,
+        looked: Looked | None,
+        earlier: tuple[Earlier, ...],
+        measured: events.Measured | None = None,
+    ) -> None:
         self._heading.setText(heading(job, looked) if job else "What will happen")
+        self._estimate.show_words(*(estimate(job, looked, earlier, measured) if job else ("", "")))
         self._arithmetic.clear()
-        for sentence in arithmetic(job, looked, earlier) if job else ["A setting on the left makes no sense yet."]:
+        for sentence in arithmetic(job, looked) if job else ["A setting on the left makes no sense yet."]:
             self._arithmetic.add(label(sentence))
+
+    def show_advice(self, found: Sequence[Advice], *, anew: bool = False) -> None:
+        if list(found) == self._advised and not anew:
+            return
+        self._advised = list(found)
+        self._advice.clear()
+        for one in found:
+            buttons = [self._offered(offer) for offer in one.offers]
+            self._advice.add(_remark(one.severity, one.words, one.fix, buttons))
+
+    def offers(self) -> dict[str, QPushButton]:
+        """The buttons that help, by their words."""
+        found = (*self._advice.findChildren(QPushButton), *self._remarks.findChildren(QPushButton))
+        return {one.text(): one for one in found}
+
+    def _offered(self, offer: Offer) -> QPushButton:
+        match offer:
+            case Change():
+                return button(offer.words, offer.does, partial(self.changing.emit, offer.fields))
+            case Show():
+                does = "Look at the picture" if len(offer.paths) == 1 else "Look at the pictures"
+                return button("Show", does, partial(self.showing.emit, offer.paths, offer.what))
+            case Pick():
+                return button(offer.words, offer.does, self.picking.emit, icon="folder")
 
     def said(self) -> list[str]:
         """Every sentence that stands there."""
         return [one.text() for one in self._content.findChildren(QLabel) if one.text()]
 
-    def show_remarks(self, looked: Looked | None) -> None:
+    def show_remarks(self, looked: Looked | None, *, anew: bool = False) -> None:
+        """What the check found; `anew` where it is there already, in other colours."""
+        if looked is self._remarked and not anew:
+            return
+        self._remarked = looked
         self._remarks.clear()
         if looked is None:
             return
@@ -71,8 +131,9 @@ class PlanView(QScrollArea):
             if not remarks:
                 continue
             self._remarks.add(label(whose, "heading"))
-            for severity, words, fix in remarks:
-                self._remarks.add(_remark(severity, words, fix))
+            for one in remarks:
+                buttons = [self._offered(offer) for offer in one.offers]
+                self._remarks.add(_remark(one.severity, one.words, one.fix, buttons))
 
     def show_earlier(self, earlier: Iterable[Earlier]) -> None:
         self._runs.clear()
@@ -95,30 +156,6 @@ class PlanView(QScrollArea):
         return surface(row(column(name, words, spacing=2), go_on, margins=(16, 10, 12, 10)), "raised")
 
 
-class _Lines(QWidget):
-    """Widgets below one another that come and go; hidden while there are none."""
-
-    def __init__(self, spacing: int = 8) -> None:
-        super().__init__()
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(spacing)
-        self.hide()
-
-    def add(self, line: QWidget) -> None:
-        self._layout.addWidget(line)
-        self.show()
-
-    def clear(self) -> None:
-        while (item := self._layout.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.setParent(None)
-                widget.deleteLater()
-        self.hide()
-
-
 def heading(job: TrainJob, looked: Looked | None) -> str:
     epochs = f", {_number(job.steps.total / per_epoch(job, looked))} epochs" if looked and looked.report.usable else ""
     return f"{_count(job.steps.total, 'step')}{epochs}"
@@ -133,22 +170,19 @@ def per_epoch(job: TrainJob, looked: Looked) -> float:
     return batches / job.steps.accumulation
 
 
-def arithmetic(job: TrainJob, looked: Looked | None, earlier: tuple[Earlier, ...]) -> list[str]:
+def arithmetic(job: TrainJob, looked: Looked | None) -> list[str]:
     """The plan in sentences."""
     said: list[str] = []
     if looked is not None and looked.report.usable:
         said += _about_pictures(job, looked)
     if job.samples.every and job.samples.prompts:
         times = 1 + job.steps.total // job.samples.every
-        said.append(f"{_count(len(job.samples.prompts), 'preview')} before it begins and every "
-                    f"{job.samples.every:,} steps: {_count(times * len(job.samples.prompts), 'picture')}.")  # fmt: skip
+        each, all_of_them = _count(len(job.samples.prompts), "preview"), times * len(job.samples.prompts)
+        said.append(f"{each} before it begins and every {job.samples.every:,} steps: {_count(all_of_them, 'picture')}.")
     else:
         said.append("No previews: give prompts, and how often, to watch it learn.")
     what = "a whole model" if job.method.kind == "full" else "a LoRA"
     said.append(f"It makes {what} named {shown(job.output.name)}, and puts it into your models.")
-    seconds = seconds_for(job, earlier)
-    if seconds is not None:
-        said.append(f"About {duration(seconds)} for the steps, going by your last training of this model.")
     return said
 
 
@@ -176,13 +210,20 @@ def _about_pictures(job: TrainJob, looked: Looked) -> list[str]:
     return said
 
 
-def remarks_of(report: Report) -> list[tuple[str, str, str]]:
-    """(severity, words with the names of the files, what to do), the gravest first; like remarks are one."""
-    alike: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
+def remarks_of(report: Report) -> list[Advice]:
+    """What the check found, with the names of the files, the gravest first; like remarks are one. Pictures
+    that are small or have no caption are not among them: of those there is advice."""
+    pictures = {one.item.path for one in report.examined}
+    alike: defaultdict[tuple[Severity, str], list[Finding]] = defaultdict(list)
     for finding in report.findings:
-        alike[finding.severity, finding.reason].append(finding)
-    remarks = [(severity, _named(reason, found), _mended(found)) for (severity, reason), found in alike.items()]
-    return sorted(remarks, key=lambda remark: list(SIGNS).index(remark[0]))
+        if not finding.reason.startswith(ADVISED):
+            alike[finding.severity, finding.reason].append(finding)
+    remarks: list[Advice] = []
+    for (severity, reason), found in alike.items():
+        paths = tuple(finding.path for finding in found if finding.path in pictures)
+        show = (Show(paths, reason),) if paths else ()
+        remarks.append(Advice(severity, _named(reason, found), _mended(found), show))
+    return sorted(remarks, key=lambda remark: list(SIGNS).index(remark.severity))
 
 
 def _named(reason: str, found: list[Finding]) -> str:
@@ -198,24 +239,16 @@ def _mended(found: list[Finding]) -> str:
     return first.fix if same else f"For {shown(first.path.name)}: {first.fix[:1].lower()}{first.fix[1:]}"
 
 
-def _remark(severity: str, words: str, fix: str) -> QFrame:
+def _remark(severity: str, words: str, fix: str, buttons: Sequence[QPushButton]) -> QFrame:
     sign = QLabel()
     sign.setPixmap(theme().icon(SIGNS[severity], ROLES[severity]).pixmap(18, 18))
     sign.setAccessibleName(severity)
     sign.setAlignment(Qt.AlignmentFlag.AlignTop)
     sign.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
     text = column(label(words), label(fix, "muted"), spacing=2)
+    if buttons:
+        text = column(text, row(*buttons, 0), spacing=8)
     return surface(row(sign, text, margins=(16, 10, 16, 10), spacing=12), "raised")
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `9 min`, `3 h 20 min`."""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _number(value: float) -> str:

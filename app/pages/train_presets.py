@@ -39,9 +39,9 @@ class Preset:
                 _put(kept, path, value)
         return merged(kept, self.tree)
 
-    def differs(self, tree: Tree) -> bool:
-        """Whether something that isn't the user's own was changed since the preset was chosen."""
-        return TrainJob.model_validate(filled(tree)) != TrainJob.model_validate(filled(self.laid_over(tree)))
+    def job(self, tree: Tree) -> TrainJob:
+        """What this preset makes of a form that says `tree`: what isn't the user's own is as the preset has it."""
+        return TrainJob.model_validate(filled(self.laid_over(tree)))
 
 
 def presets() -> tuple[Preset, ...]:
@@ -62,11 +62,17 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
 
 
 def filled(tree: Tree) -> Tree:
-    """The tree with stand-ins for a folder and a name that are still to come, so that the rest can be validated."""
+    """The tree with stand-ins for a folder and a name that are still to come, and without class pictures whose folder
+    is, so that the rest can be validated."""
     data, output = tree.get("data", {}), tree.get("output", {})
+    prior = data.get("prior")
     return {
         **tree,
-        "data": {**data, "folder": data.get("folder") or "."},
+        "data": {
+            **data,
+            "folder": data.get("folder") or ".",
+            "prior": None if isinstance(prior, Mapping) and not prior.get("folder") else prior,
+        },
         "output": {**output, "name": output.get("name") or "unnamed"},
     }
 
@@ -83,6 +89,15 @@ def _read(path: Path) -> Preset:
         if "folder" in place:
             place["folder"] = str(RESOURCES.parent / place["folder"])
     return Preset(path.stem, title, about, order, tree)
+
+
+def value_at(part: Any, path: str, otherwise: Any = None) -> Any:
+    """The value of a job or of a tree at a path such as `data.resolution`."""
+    for name in path.split("."):
+        part = part.get(name, otherwise) if isinstance(part, Mapping) else getattr(part, name, otherwise)
+        if part is otherwise:
+            return otherwise
+    return part
 
 
 def _at(tree: Any, path: tuple[str, ...]) -> Any:

@@ -98,15 +98,15 @@ def _lined(
     return made
 
 
-def named(name: str, field: QWidget, *, beside: QWidget | None = None) -> QWidget:
-    """A field with its name, small and muted, above it; `beside` stands at the right end of the name's line."""
+def named(name: str, field: QWidget, *, beside: QWidget | None = None, after: QWidget | None = None) -> QWidget:
+    """A field with its name, small and muted, above it; `beside` stands at the right end of the name's line, `after`
+    at the right of the field itself."""
     words = label(name, "muted")
     words.setWordWrap(False)
     words.setBuddy(field)
-    if not field.accessibleName():
-        field.setAccessibleName(name)
+    field.setAccessibleName(name)
     top = words if beside is None else row(words, 0, beside)
-    made = column(top, field, spacing=3)
+    made = column(top, field if after is None else row(field, after, spacing=2), spacing=3)
     made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
     return made
 
@@ -140,6 +140,7 @@ def scrolled_above(page: QWidget, fields: QWidget, always_there: QWidget) -> Non
     scroll.setWidget(fields)
     scroll.setWidgetResizable(True)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields take the focus, and are scrolled into sight then
     layout = QVBoxLayout(page)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(0)

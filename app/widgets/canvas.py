@@ -17,6 +17,7 @@ class Canvas(QWidget):
         super().__init__()
         self._pixmap = QPixmap()
         self._words = words
+        self._is_preview = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(QSize(160, 160))
         self.setAccessibleName("Picture")
@@ -26,8 +27,10 @@ class Canvas(QWidget):
     def is_empty(self) -> bool:
         return self._pixmap.isNull()
 
-    def show_image(self, image: QImage, about: str = "") -> None:
+    def show_image(self, image: QImage, about: str = "", *, is_preview: bool = False) -> None:
+        """A preview has few pixels, and they are not the picture's own: it is always drawn smoothly."""
         self._pixmap = QPixmap.fromImage(image)
+        self._is_preview = is_preview
         self.setAccessibleDescription(about or self._words)
         self.update()
 
@@ -56,5 +59,6 @@ class Canvas(QWidget):
             return
         place = self.picture_rect()
         enlarged = place.width() / self._pixmap.width()
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, enlarged < SMOOTH_BELOW)
+        is_smooth = self._is_preview or enlarged < SMOOTH_BELOW
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, is_smooth)
         painter.drawPixmap(place, self._pixmap)

@@ -11,8 +11,8 @@ from trainer.library.index import Entry
 
 
 def in_words(entry: Entry) -> str:
-    """`starter  ·  Stable Diffusion 1.x  ·  35.7 MB`."""
-    family = entry.identity.family.label if entry.identity else "unknown"
+    """`starter  ·  SD 1.x  ·  35.7 MB`."""
+    family = entry.identity.family.label.replace("Stable Diffusion", "SD") if entry.identity else "unknown"
     return f"{entry.name}  ·  {family}  ·  {human_size(entry.size)}"
 
 

@@ -37,6 +37,8 @@ GROUPS: tuple[tuple[str, Belongs], ...] = (
     ("Can't be used", lambda entry: entry.identity is None),
 )
 """Each model belongs to exactly one group beside All."""
+ICONS = {Kind.LORA: "lora", Kind.EMBEDDING: "embedding", Kind.VAE: "vae"}
+"""By our names in app.theme; of all other kinds, the icon of a model."""
 ONLY_IF_ANY = ("Others", "Can't be used")
 
 
@@ -129,8 +131,8 @@ def _searched(entry: Entry) -> str:
     return f"{entry.name} {entry.path.name} {model_words.second_line(entry)} {family} {entry.sha256 or ''}".casefold()
 
 
-class _Rows(QListView):
-    """What both lists have in common: one column, one choice, rows of one height."""
+class Rows(QListView):
+    """What lists have in common here and on Settings: one column, one choice, rows of one height."""
 
     def __init__(self, name: str, rows: QAbstractListModel, delegate: QStyledItemDelegate, surface: str) -> None:
         super().__init__()
@@ -151,13 +153,13 @@ class _Rows(QListView):
         self.viewport().update()
 
 
-class GroupList(_Rows):
+class GroupList(Rows):
     """`picked` carries the name of the group."""
 
     picked = Signal(str)
 
     def __init__(self, groups: Groups) -> None:
-        super().__init__("Kinds of models", groups, _GroupRow(), "panel")
+        super().__init__("Kinds of models", groups, GroupRow(), "panel")
         self.setToolTip("Show only models of one kind")
         self.selectionModel().currentChanged.connect(self._moved)
 
@@ -167,7 +169,7 @@ class GroupList(_Rows):
             self.picked.emit(str(current.data()))
 
 
-class ModelList(_Rows):
+class ModelList(Rows):
     """`picked` carries the entry of the row that was chosen, or None."""
 
     picked = Signal(object)
@@ -181,8 +183,8 @@ class ModelList(_Rows):
         self.picked.emit(current.data(ModelRows.ENTRY) if current.isValid() else None)
 
 
-class _GroupRow(QStyledItemDelegate):
-    """The name on the left, the count on the right; the chosen one stands out by weight and ground."""
+class GroupRow(QStyledItemDelegate):
+    """The name on the left, the count (if it has one) on the right; the chosen one stands out by weight and ground."""
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
         return QSize(80, KIND_ROW)
@@ -190,18 +192,19 @@ class _GroupRow(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         painter.save()
         area: QRect = option.rect
-        chosen, focused, _ = _state(option)
+        chosen, focused, _ = state_of(option)
         if chosen:
-            _ground(painter, area.adjusted(0, 1, 0, -1), "raised", "accent" if focused else "raised")
+            draw_ground(painter, area.adjusted(0, 1, 0, -1), "raised", "accent" if focused else "raised")
         inside = area.adjusted(8, 0, -8, 0)
         font = QFont(painter.font())
         font.setWeight(QFont.Weight.DemiBold if chosen else QFont.Weight.Normal)
         painter.setFont(font)
-        count = int(index.data(Groups.COUNT))
-        painter.setPen(theme().colour("text" if count or chosen else "muted"))
+        count = index.data(Groups.COUNT)
+        painter.setPen(theme().colour("muted" if count == 0 and not chosen else "text"))
         painter.drawText(inside, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, str(index.data()))
-        painter.setPen(theme().colour("muted"))
-        painter.drawText(inside, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, str(count))
+        if count is not None:
+            painter.setPen(theme().colour("muted"))
+            painter.drawText(inside, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, str(count))
         painter.restore()
 
 
@@ -215,11 +218,11 @@ class _ModelRow(QStyledItemDelegate):
         painter.save()
         entry: Entry = index.data(ModelRows.ENTRY)
         area: QRect = option.rect.adjusted(0, 0, -_beside_cards(option), -GAP)
-        chosen, focused, hovered = _state(option)
+        chosen, focused, hovered = state_of(option)
         edge = "accent" if chosen else "edge" if hovered else "line"
-        _ground(painter, area, "raised", edge, 2 if chosen and focused else 1)
+        draw_ground(painter, area, "raised", edge, 2 if chosen and focused else 1)
         sound = entry.identity is not None
-        icon = theme().icon("models" if sound else "warning", "muted" if sound else "warn")
+        icon = theme().icon(_icon(entry), "muted" if sound else "warn")
         icon.paint(painter, QRect(area.left() + 16, area.center().y() - 11, 22, 22))
         inside = area.adjusted(54, 10, -16, -10)
         top = QRect(inside.left(), inside.top(), inside.width(), inside.height() // 2)
@@ -243,20 +246,26 @@ class _ModelRow(QStyledItemDelegate):
         painter.restore()
 
 
+def _icon(entry: Entry) -> str:
+    if entry.identity is None:
+        return "warning"
+    return "video" if _is_video(entry.identity) else ICONS.get(entry.identity.kind, "models")
+
+
 def _beside_cards(option: QStyleOptionViewItem) -> int:
     """Room kept free for the scroll bar while it is not there, so that cards do not change their width."""
     view = option.widget
     return 0 if isinstance(view, QListView) and view.verticalScrollBar().isVisible() else SCROLL_BAR
 
 
-def _state(option: QStyleOptionViewItem) -> tuple[bool, bool, bool]:
+def state_of(option: QStyleOptionViewItem) -> tuple[bool, bool, bool]:
     """Whether a row is chosen, has the focus, is under the mouse."""
     state = option.state
     flag = QStyle.StateFlag
     return bool(state & flag.State_Selected), bool(state & flag.State_HasFocus), bool(state & flag.State_MouseOver)
 
 
-def _ground(painter: QPainter, area: QRect, fill: str, edge: str, width: int = 1) -> None:
+def draw_ground(painter: QPainter, area: QRect, fill: str, edge: str, width: int = 1) -> None:
     half = width / 2
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(theme().colour(edge), width))

@@ -18,7 +18,7 @@ NOUNS = {
     Kind.UNKNOWN: "Unknown",
 }
 CERTAINTIES: dict[Certainty, str] = {
-    "certain": "Certain: nothing else has these tensors.",
+    "certain": "Certain: only this kind of model is built this way.",
     "likely": "Likely, but the file leaves some room for doubt.",
     "unsure": "Unsure: treat this as a guess.",
 }
@@ -35,6 +35,7 @@ PARTS: dict[Part, str] = {
     "ema": "averaged weights (EMA)",
     "embedding": "embedding",
 }
+SHIPPED = "came with Gesso"
 FORMATS = {"F16": "fp16", "BF16": "bf16", "F32": "fp32", "F64": "fp64", "F8_E4M3": "fp8", "F8_E5M2": "fp8"}
 """The number formats that weights come in, as people call them. Whole numbers are counters, not weights."""
 
@@ -78,7 +79,19 @@ def origin(entry: Entry) -> str:
     """Why it can't be removed; empty for the user's own."""
     if not entry.read_only:
         return ""
-    return "came with Gesso" if entry.path.is_relative_to(SHIPPED_MODELS) else "read-only"
+    return SHIPPED if entry.path.is_relative_to(SHIPPED_MODELS) else "used in place"
+
+
+def program(entry: Entry, folders: list[str]) -> str:
+    """The folder of another program, as the user named it, in which the model lies; empty if it does not."""
+    return next((folder for folder in folders if entry.path.is_relative_to(folder)), "")
+
+
+def left_alone(entry: Entry, folder: str) -> str:
+    """Why Gesso does not touch it. `folder`: the folder of another program that holds it."""
+    if origin(entry) == SHIPPED:
+        return "It came with Gesso, so Gesso leaves it as it is."
+    return f"It lies in {folder or entry.path.parent}. Gesso uses it there and leaves it as it is."
 
 
 def what(identity: Identity) -> str:

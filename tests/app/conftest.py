@@ -8,8 +8,15 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import pytest
 from PySide6.QtCore import QThreadPool
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
+from app.garbage import GarbageTimer
+from app.models_list import Models
+from app.pages.train import TrainPage
+from app.queue import Queue
 from app.start import application
+from tests.app.train_stage import Engine
+from trainer.home import Home
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +29,33 @@ def qapp() -> QApplication:
 
 @pytest.fixture(autouse=True)
 def pool_is_idle(qapp: QApplication) -> Iterator[None]:
-    """What a test's widgets began in the pool ends before the next test; QThreadPool's own threads are let go."""
+    """What a test's widgets began in the pool ends before the next test; QThreadPool's own threads are let go.
+
+    Meanwhile garbage is collected as in the window; the other tests leave that to Python.
+    """
+    garbage = qapp.findChild(GarbageTimer)
+    assert isinstance(garbage, GarbageTimer)
+    garbage.start()
     yield
     pool = QThreadPool.globalInstance()
     assert pool.waitForDone(10_000), "work left in the thread pool"
+    garbage.stop()
+
+
+@pytest.fixture
+def train_engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+def train_page(home: Home, train_engine: Engine, qtbot: QtBot) -> Iterator[TrainPage]:
+    """The page Train, shown, with the models listed and the sample pictures looked at."""
+    models = Models(home)
+    made = TrainPage(home, models, Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
+    qtbot.addWidget(made)
+    with qtbot.waitSignal(models.changed):
+        models.refresh()
+    with qtbot.waitSignals([made.looked, made.listed]):
+        made.show()
+    yield made
+    made.hide()

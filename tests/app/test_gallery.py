@@ -1,5 +1,6 @@
 """The Gallery page, driven as a user drives it."""
 
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -8,8 +9,10 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox
 from pytestqt.qtbot import QtBot
 
+from app.favourites import Favourites
 from app.pages.gallery import GalleryPage
 from app.picture_index import PictureIndex, scan
 from app.settings import Settings
@@ -39,8 +42,13 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def page(qtbot: QtBot, home: Home, settings: Settings, paths: list[str]) -> GalleryPage:
-    made = GalleryPage(home, settings)
+def favourites(home: Home, settings: Settings) -> Favourites:
+    return Favourites(home, settings)
+
+
+@pytest.fixture
+def page(qtbot: QtBot, home: Home, favourites: Favourites, paths: list[str]) -> GalleryPage:
+    made = GalleryPage(home, favourites)
     qtbot.addWidget(made)
     made.resize(1100, 700)
     made.show()
@@ -50,7 +58,7 @@ def page(qtbot: QtBot, home: Home, settings: Settings, paths: list[str]) -> Gall
 
 
 def _count(page: GalleryPage) -> str:
-    return page._count.text()
+    return page.bar.count_in_words
 
 
 def _details(page: GalleryPage) -> str:
@@ -68,7 +76,7 @@ def _select(page: GalleryPage, *rows: int) -> None:
 
 
 def _search(qtbot: QtBot, page: GalleryPage, text: str, wanted: list[str]) -> None:
-    page._search.setText(text)
+    page.bar.search.setText(text)
     qtbot.waitUntil(lambda: _shown(page) == wanted)
 
 
@@ -80,7 +88,7 @@ def test_outputs_and_samples_are_found_newest_first(home: Home, paths: list[str]
 
 
 def test_without_pictures_the_page_says_what_will_be_there(qtbot: QtBot, home: Home) -> None:
-    page = GalleryPage(home, Settings())
+    page = GalleryPage(home, Favourites(home, Settings()))
     qtbot.addWidget(page)
     with qtbot.waitSignal(page._index.listed):
         page.show()
@@ -140,13 +148,13 @@ def test_a_damaged_index_is_made_again(qtbot: QtBot, home: Home, paths: list[str
 
 
 def test_a_star_is_kept_below_the_users_folder(
-    qtbot: QtBot, page: GalleryPage, settings: Settings, paths: list[str]
+    qtbot: QtBot, page: GalleryPage, settings: Settings, favourites: Favourites, paths: list[str]
 ) -> None:
     _select(page, 1, 2)
-    with qtbot.waitSignal(page.starred):
+    with qtbot.waitSignal(favourites.changed):
         QTest.keyClick(page.grid, Qt.Key.Key_S)
     assert settings.favourites == ["outputs/2026-11-24/1.png", "outputs/2026-11-24/2.png"]
-    page._only.setChecked(True)
+    page.bar.only.setChecked(True)
     assert _shown(page) == paths[1:]
     page.grid.go_to(0)
     QTest.keyClick(page.grid, Qt.Key.Key_S)
@@ -191,10 +199,10 @@ def test_a_picture_without_settings_can_not_lend_them(qtbot: QtBot, page: Galler
 
 def test_space_shows_the_picture_large_and_arrows_walk_on(qtbot: QtBot, page: GalleryPage) -> None:
     QTest.keyClick(page.grid, Qt.Key.Key_Space)
-    assert page._stack.currentWidget() is page.full_view
-    QTest.keyClick(page.full_view, Qt.Key.Key_Right)
-    qtbot.waitUntil(lambda: "2 of 3" in page.full_view._words.text())
-    QTest.keyClick(page.full_view, Qt.Key.Key_Space)
+    assert page._stack.currentWidget() is page.large
+    QTest.keyClick(page.large, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: "2 of 3" in page.large._words.text())
+    QTest.keyClick(page.large, Qt.Key.Key_Space)
     assert page._stack.currentIndex() == 0
 
 
@@ -269,7 +277,7 @@ def test_delete_asks_first_and_keeps_when_told_so(page: GalleryPage, paths: list
 def test_what_is_deleted_goes_to_the_trash_and_the_next_is_shown(
     qtbot: QtBot, page: GalleryPage, settings: Settings, paths: list[str], trash: list[str]
 ) -> None:
-    page.star()
+    page.star_selected()
     QTest.keyClick(page.grid, Qt.Key.Key_Delete)
     with qtbot.waitSignal(page.said):
         page.details._yes.click()
@@ -281,9 +289,93 @@ def test_what_is_deleted_goes_to_the_trash_and_the_next_is_shown(
 
 def test_a_refused_trash_is_said_in_place(qtbot: QtBot, page: GalleryPage, paths: list[str], trash: list[str]) -> None:
     page.grid.selectAll()
-    page.ask_delete()
+    page.trash_selected()
     assert page.details.question == "Move these 3 pictures to the trash?"
     page.details._yes.click()
     qtbot.waitUntil(lambda: "could not be moved" in page.details._fault.text())
     assert trash == paths[:1]
     assert _shown(page) == paths[1:]
+
+
+def _order(page: GalleryPage, words: str) -> None:
+    box = page.bar.findChildren(QComboBox)[0]
+    box.setCurrentText(words)
+    box.activated.emit(box.currentIndex())
+
+
+def test_pictures_stand_in_the_order_that_is_wanted(page: GalleryPage, home: Home, paths: list[str]) -> None:
+    _order(page, "Oldest first")
+    assert _shown(page) == paths[::-1]
+    large = str(write_png(home.outputs / "2026-11-23" / "0a.png", GenerateJob(prompt="x" * 5000), age=-5))
+    page.add(large)
+    assert _shown(page) == [*paths[::-1], large], "the newest comes last"
+    _order(page, "By name")
+    assert _shown(page) == [paths[0], large, *paths[1:]]
+    _order(page, "Largest file first")
+    assert _shown(page)[0] == large
+
+
+def test_the_view_comes_back_once_the_pictures_are_listed(
+    qtbot: QtBot, home: Home, favourites: Favourites, paths: list[str]
+) -> None:
+    more = [str(write_png(home.outputs / "old" / f"{number:03}.png", age=100 + number)) for number in range(300)]
+    first, second = (GalleryPage(home, favourites) for _ in range(2))
+    for page in (first, second):
+        qtbot.addWidget(page)
+        page.resize(1100, 700)
+    first.show()
+    qtbot.waitUntil(lambda: first._index.unread == 0 and len(_shown(first)) == 303)
+    first.bar._size.setValue(120)
+    first.bar.search.setText("old")
+    qtbot.waitUntil(lambda: len(_shown(first)) == 300)
+    first._split.setSizes([600, 500])
+    first.grid.executeDelayedItemsLayout()
+    _select(first, 250, 252)
+    view = json.loads(json.dumps(first.view()))
+    assert view["scroll"] > 0
+    second.set_view(view)
+    assert {name: second.view()[name] for name in ("search", "selected", "scroll")} == {
+        name: view[name] for name in ("search", "selected", "scroll")
+    }, "what has not been shown yet is not lost"
+    second.show()
+    qtbot.waitUntil(lambda: len(_shown(second)) == 300)
+    assert second.grid.selected_paths() == [more[250], more[252]]
+    assert second.view() == view
+
+
+@pytest.mark.parametrize("view", [{}, {"tile": "x", "split": [1], "order": 3, "selected": 5, "current": []}])
+def test_a_view_that_makes_no_sense_changes_nothing(page: GalleryPage, view: dict[str, object]) -> None:
+    before = page.view()
+    page.set_view(view)
+    assert page.view() == before
+
+
+def test_a_star_given_elsewhere_is_seen_at_once(page: GalleryPage, favourites: Favourites, paths: list[str]) -> None:
+    page.bar.only.setChecked(True)
+    assert _shown(page) == []
+    assert favourites.toggle(paths[1]) is True
+    assert _shown(page) == [paths[1]]
+    assert favourites.toggle(Path(paths[1])) is False
+    assert _shown(page) == []
+
+
+def test_favourites_move_with_the_users_folder(home: Home, settings: Settings, tmp_path: Path) -> None:
+    Favourites(home, settings).star([home.outputs / "a.png", tmp_path / "elsewhere.png"])
+    assert settings.favourites == sorted([str(tmp_path / "elsewhere.png"), "outputs/a.png"])
+    moved = Home(tmp_path / "moved")
+    assert Favourites(moved, settings).is_starred(moved.outputs / "a.png")
+    assert not Favourites(moved, settings).is_starred(home.outputs / "a.png")
+
+
+def test_the_full_view_is_left_as_it_was_entered(page: GalleryPage) -> None:
+    page.full_view()
+    assert page._stack.currentWidget() is page.large
+    page.full_view()
+    assert page._stack.currentIndex() == 0
+
+
+def test_find_goes_to_the_search_from_anywhere(page: GalleryPage) -> None:
+    page.full_view()
+    page.search()
+    assert page._stack.currentIndex() == 0
+    assert page.bar.search.hasFocus()

@@ -1,24 +1,24 @@
 """The Models page: finding, understanding, bringing in, checking and removing models, as somebody does it by mouse."""
 
 import hashlib
+import json
 import os
 import threading
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import send2trash
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.models_list import Models
 from app.pages.models import ModelsPage
 from app.widgets.model_details import ModelDetails
 from app.widgets.model_install import InstallCard, look_at, progress_in_words
 from app.widgets.model_list import GROUPS, GroupList, ModelList
 from app.widgets.model_words import count_in_words, precision
+from tests.app.models_page import LORA, listed_again, models_of, opened, part, press, words
 from tests.library import layouts
 from trainer.contract.errors import UserError
 from trainer.home import Home
@@ -26,9 +26,7 @@ from trainer.library import install as install_module
 from trainer.library.identify import identify_file
 from trainer.library.index import Index
 
-LORA = layouts.kohya_lora({"unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k": (1280, 768)})
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")  # offscreen there is no window manager
-W = TypeVar("W", bound=QWidget)
 
 
 @pytest.fixture
@@ -56,35 +54,6 @@ def source(tmp_path: Path) -> Path:
     return layouts.write_header_only(tmp_path / "downloads" / "Cat.safetensors", LORA, values=values)
 
 
-def opened(qtbot: QtBot, home: Home) -> ModelsPage:
-    """The page with its models listed."""
-    models = Models(home)
-    page = ModelsPage(home, models)
-    models.setParent(page)
-    qtbot.addWidget(page)
-    page.resize(1200, 760)
-    page.show()
-    listed_again(qtbot, page)
-    return page
-
-
-def listed_again(qtbot: QtBot, page: ModelsPage) -> None:
-    with qtbot.waitSignal(models_of(page).changed):
-        models_of(page).refresh()
-
-
-def part(page: QWidget, kind: type[W]) -> W:
-    found = page.findChild(kind)
-    assert found is not None
-    return found
-
-
-def models_of(page: ModelsPage) -> Models:
-    found = page.findChild(Models)
-    assert found is not None
-    return found
-
-
 def names(page: ModelsPage) -> list[str]:
     rows = part(page, ModelList).model()
     return [str(rows.index(row, 0).data()) for row in range(rows.rowCount())]
@@ -92,20 +61,6 @@ def names(page: ModelsPage) -> list[str]:
 
 def chosen(page: ModelsPage) -> str:
     return str(part(page, ModelList).currentIndex().data())
-
-
-def words(widget: QWidget) -> str:
-    """All that can be read on it now, without the places where a long name may break."""
-    shown = [one.text() for one in widget.findChildren(QLabel) if one.isVisibleTo(widget)]
-    return "\n".join(shown).replace("\u200b", "")
-
-
-def press(widget: QWidget, text: str) -> None:
-    """Press the button that can be pressed and has this text, or this tooltip."""
-    found = [one for one in widget.findChildren(QPushButton) if text in (one.text(), one.toolTip())]
-    found = [one for one in found if one.isVisibleTo(widget) and one.isEnabled()]
-    assert len(found) == 1, f"{len(found)} buttons {text}"
-    found[0].click()
 
 
 def offered(qtbot: QtBot, page: ModelsPage, path: Path) -> InstallCard:
@@ -406,3 +361,30 @@ def test_numbers_and_formats_in_words(home: Home, cat: Path) -> None:
         "1.07 billion",
     ]
     assert precision(identify_file(cat)) == "fp16"
+
+
+@pytest.fixture
+def realistic(home: Home) -> Path:
+    return layouts.write_header_only(home.models / "checkpoints" / "realistic.safetensors", layouts.sd1())
+
+
+def test_the_view_comes_back(qtbot: QtBot, home: Home, cat: Path, realistic: Path) -> None:
+    first = opened(qtbot, home)
+    first.choose(cat)
+    kinds = part(first, GroupList)
+    kinds.setCurrentIndex(kinds.model().index(2, 0))
+    qtbot.keyClicks(part(first, QLineEdit), "cat")
+    view = json.loads(json.dumps(first.view()))
+    second = opened(qtbot, home)
+    second.set_view(view)
+    assert names(second) == ["cat"]
+    assert chosen(second) == "cat"
+    assert second.view() == view
+    second.set_view({"kind": "nonsense", "search": 3, "selected": None})
+    assert second.view() == view
+
+
+def test_find_goes_to_the_search(qtbot: QtBot, home: Home) -> None:
+    page = opened(qtbot, home)
+    page.search()
+    assert part(page, QLineEdit).hasFocus()

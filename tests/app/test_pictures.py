@@ -1,6 +1,9 @@
 """Thumbnails and what pictures remember: kept on disk, decoded in the order in which somebody looks."""
 
+import os
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,9 +11,10 @@ from PySide6.QtCore import QThreadPool
 from PySide6.QtGui import QImage, QPixmap
 from pytestqt.qtbot import QtBot
 
+from app.picture_index import Found, _opened, _read
 from app.picture_words import differences, in_words, open_picture
 from app.pictures import PictureList, read_job
-from app.thumbnails import Thumbnails
+from app.thumbnails import SWEEP_EVERY, Thumbnails, _keep, _source
 from tests.app.pictures import write_png
 from trainer.contract.common import LoraUse, Sampling
 from trainer.contract.errors import UserError
@@ -24,7 +28,7 @@ def test_a_thumbnail_is_small_and_kept_on_disk(home: Home) -> None:
     assert thumbnails.read(path).width() == 256
     kept = thumbnails.place(path)
     assert kept.is_relative_to(home.cache / "thumbnails")
-    QImage(40, 20, QImage.Format.Format_RGB32).save(str(kept), "JPG")  # pyright: ignore[reportCallIssue, reportArgumentType]
+    _keep(QImage(40, 20, QImage.Format.Format_RGB32), kept, path)
     assert thumbnails.read(path).width() == 40, "the kept one is what is shown"
 
 
@@ -45,6 +49,57 @@ def test_a_torn_thumbnail_is_made_again(home: Home) -> None:
     kept.write_bytes(whole[: len(whole) // 2])
     assert thumbnails.read(path).width() == 256
     assert kept.read_bytes() == whole
+
+
+def never() -> None:
+    """A sweep that nobody stops."""
+
+
+def test_a_sweep_takes_thumbnails_of_gone_and_changed_pictures_away_and_no_others(home: Home, tmp_path: Path) -> None:
+    thumbnails = Thumbnails(home)
+    elsewhere = write_png(tmp_path / "other place" / "ä.png", side=300)
+    paths = [write_png(home.outputs / f"{name}.png", side=300) for name in ("stays", "goes", "changes")]
+    kept = [thumbnails.place(path) for path in (*paths, elsewhere)]
+    for path in (*paths, elsewhere):
+        thumbnails.read(path)
+    old = kept[0].with_name("from-an-older-gesso")
+    old.write_bytes(b"\xff\xd8 a bare JPEG \xff\xd9")
+    paths[1].unlink()
+    write_png(paths[2], side=300, age=5)
+    assert _source(kept[3]) == elsewhere
+    assert thumbnails.sweep(never) == 3
+    assert [path.exists() for path in (*kept, old)] == [True, False, False, True, False]
+
+
+def test_a_sweep_comes_once_a_day(home: Home) -> None:
+    thumbnails = Thumbnails(home)
+    assert thumbnails.sweep(never) == 0, "there is no folder yet"
+    swept: list[int] = []
+    for _ in range(2):
+        path = write_png(home.outputs / "a.png", side=300)
+        thumbnails.read(path)
+        path.unlink()
+        swept.append(thumbnails.sweep(never))
+    assert swept == [1, 0]
+    earlier = time.time() - SWEEP_EVERY - 1
+    os.utime(home.cache / "thumbnails" / "swept", (earlier, earlier))
+    write_png(home.outputs / "a.png", side=300, age=5)
+    assert thumbnails.sweep(never) == 1
+
+
+def test_the_index_of_pictures_stands_many_threads_at_once(home: Home) -> None:
+    pictures = [Found(number, str(write_png(home.outputs / f"{number}.png")), number) for number in range(80)]
+    kept, begin = home.cache / "pictures.sqlite", threading.Barrier(8)
+
+    def read(start: int) -> dict[str, str]:
+        begin.wait(10)
+        return _read(kept, home.root, pictures[start * 10 : start * 10 + 10], None)  # pyright: ignore[reportArgumentType]
+
+    with ThreadPoolExecutor(8) as pool:
+        read_all = [words for part in pool.map(read, range(8)) for words in part.values()]
+    assert len(read_all) == 80
+    with _opened(kept) as connection:
+        assert connection.execute("SELECT count(*) FROM pictures").fetchone() == (80,)
 
 
 def test_transparency_survives_in_thumbnails(home: Home) -> None:

@@ -16,8 +16,8 @@ def test_first_start_has_the_defaults_and_writes_nothing(home: Home) -> None:
 
 
 def test_what_was_saved_is_there_again(home: Home) -> None:
-    SettingsFile(home).save(Settings(theme="light", page="settings", splitters={"train": [1, 2]}))
-    assert SettingsFile(home).load().settings == Settings(theme="light", page="settings", splitters={"train": [1, 2]})
+    SettingsFile(home).save(Settings(theme="light", page="settings", views={"train": {"tab": 1}}))
+    assert SettingsFile(home).load().settings == Settings(theme="light", page="settings", views={"train": {"tab": 1}})
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe\x00", b'{"theme": "mauve"}', b"[]"])

@@ -1,98 +1,38 @@
 """The page Train: what its form says, its plan, a training played to it event by event, and runs that go on."""
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from app.models_list import Models
 from app.pages.train import TrainPage
-from app.pages.train_disk import Earlier, buckets_of, seconds_for, size_of
-from app.pages.train_plan import arithmetic, duration
+from app.pages.train_disk import Earlier, seconds_for, size_of
+from app.pages.train_estimate import duration, estimate
 from app.pages.train_presets import Preset, presets
 from app.queue import Queue, Queued
 from app.widgets.loss_chart import LossChart
+from tests.app.train_stage import Engine, open_and_look, pictures, play
 from tests.library import layouts
 from trainer.contract import events
 from trainer.contract.train import Data, TrainJob
+from trainer.dataset.buckets import buckets_for
+from trainer.dataset.pictures import Size
 from trainer.engine import runs
-from trainer.engine.demo import SAMPLE_CLASS, SAMPLE_DATASET, demo_job
+from trainer.engine.demo import SAMPLE_CLASS, demo_job
 from trainer.home import Home
 from trainer.library.index import Index
 
 
-class Engine(QObject):
-    """Takes jobs, and says only what a test lets it say."""
-
-    happened = Signal(object)
-    preview = Signal(object, QImage)
-    idle = Signal()
-    state_changed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.state = "ready"
-        self.asked: list[object] = []
-
-    def perform(self, job: TrainJob) -> None:
-        self.state = "busy"
-        self.asked.append(job)
-
-    def resume(self, folder: Path) -> None:
-        self.state = "busy"
-        self.asked.append(folder)
-
-    def cancel(self) -> None:
-        self.asked.append("cancel")
-
-    def stop_now(self) -> None:
-        self.asked.append("stop now")
-
-    def say(self, event: events.Event) -> None:
-        self.happened.emit(event)
-
-    def end(self, ending: events.Event) -> None:
-        self.say(ending)
-        self.state = "ready"
-        self.idle.emit()
+@pytest.fixture
+def engine(train_engine: Engine) -> Engine:
+    return train_engine
 
 
 @pytest.fixture
-def engine() -> Engine:
-    return Engine()
-
-
-@pytest.fixture
-def page(home: Home, engine: Engine, qtbot: QtBot) -> Iterator[TrainPage]:
-    """Shown, with the models listed and the sample pictures looked at."""
-    models = Models(home)
-    made = TrainPage(home, models, Queue(engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(made)
-    with qtbot.waitSignal(models.changed):
-        models.refresh()
-    with qtbot.waitSignals([made.looked, made.listed]):
-        made.show()
-    yield made
-    made.hide()
-
-
-def open_and_look(page: TrainPage, folder: Path, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(page.looked):
-        page.open_folder(folder)
-
-
-def pictures(folder: Path, *sizes: tuple[int, int]) -> Path:
-    folder.mkdir()
-    for number, size in enumerate(sizes):
-        Image.new("RGB", size, (number, 90, 30)).save(folder / f"{number}.png")
-        (folder / f"{number}.txt").write_text("a cat", encoding="utf-8")
-    return folder
+def page(train_page: TrainPage) -> TrainPage:
+    return train_page
 
 
 def test_the_page_opens_with_the_demo_ready_to_start(page: TrainPage) -> None:
@@ -180,7 +120,7 @@ def test_the_plan_names_the_file_that_is_the_matter(page: TrainPage, tmp_path: P
     open_and_look(page, folder, qtbot)
     said = page.plan.said()
     assert any(line.startswith("bad.png: ") for line in said)
-    assert any(line.startswith("2.png: It is small, 40 x 40") for line in said)
+    assert "1 picture is smaller than 128 × 128: enlarged and blurred." in said
 
 
 def test_the_plan_counts_batches_of_each_shape_apart(page: TrainPage, tmp_path: Path, qtbot: QtBot) -> None:
@@ -202,7 +142,7 @@ def test_no_time_is_promised_without_a_run_that_was_alike() -> None:
     assert seconds_for(job, (known,)) == 300 * 4 * 2 / 8.0  # class pictures stand beside the others
     other = job.model_copy(update={"model": "another"})
     assert seconds_for(other, (known,)) is None
-    assert any(line.startswith("About 5 min") for line in arithmetic(job, None, (known,)))
+    assert estimate(job, None, (known,), None)[0].startswith("About 5 min")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (59, "59 s"), (540, "9 min"), (12_000, "3 h 20 min")])
@@ -214,7 +154,8 @@ def test_the_starters_size_is_read_from_its_header(home: Home) -> None:
     starter = next(entry for entry in Index(home).models().entries if entry.name == "starter")
     size = size_of(starter)
     assert (size.width, size.height, size.step) == (128, 128, 32)
-    assert buckets_of(Data(folder="x", buckets=False), size).max_area == 128 * 128
+    buckets = buckets_for(Data(folder="x", buckets=False), Size(size.width, size.height), size.step)
+    assert buckets.max_area == 128 * 128
 
 
 def test_a_model_that_says_no_size_takes_its_familys(home: Home) -> None:
@@ -222,17 +163,6 @@ def test_a_model_that_says_no_size_takes_its_familys(home: Home) -> None:
     entry = next(entry for entry in Index(home).models().entries if entry.name == "sd15")
     size = size_of(entry)
     assert (size.width, size.height, size.step) == (512, 512, 64)
-
-
-def play(page: TrainPage, engine: Engine, tmp_path: Path, first: int = 1, last: int = 20) -> Path:
-    run = tmp_path / "run"
-    run.mkdir(exist_ok=True)
-    shutil.copy(SAMPLE_DATASET / "00001.png", run / "a.png")
-    engine.say(events.Started(job="train", name="kiki", run_folder=str(run)))
-    engine.say(events.Sample(step=first - 1, prompt="a kiki cat", path=str(run / "a.png")))
-    for step in range(first, last + 1):
-        engine.say(events.Step(step=step, total=300, loss=0.2, learning_rate=1e-4, seconds_left=90))
-    return run
 
 
 def test_live_follows_a_training(page: TrainPage, engine: Engine, tmp_path: Path, qtbot: QtBot) -> None:

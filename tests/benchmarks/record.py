@@ -105,7 +105,7 @@ class Record:
     def seconds(self, case: str, figures: Mapping[str, Sequence[float]], target: str = "none") -> None:
         """Times of whole commands, each taken some times."""
         medians = {name: statistics.median(values) for name, values in figures.items()}
-        words = ", ".join(f"{name} {value:.2f} s" for name, value in medians.items())
+        words = ", ".join(f"{name} {value:.3g} s" for name, value in medians.items())
         self._add(case, f"{words}; target: {target}", {"median": medians, "all": figures, "target": target})
 
     def _compare(

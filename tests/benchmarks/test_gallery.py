@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Qt, QThreadPool, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.favourites import Favourites
 from app.pages.gallery import GalleryPage
 from app.settings import Settings
 from app.start import application
@@ -68,7 +69,7 @@ def test_twenty_thousand_pictures(qtbot: QtBot, home: Home, record: Record) -> N
     figures: dict[str, list[float]] = {}
     pages: list[GalleryPage] = []  # a page forgotten here would be collected in any thread, where widgets must not die
     for name in ("cold", "warm"):
-        page = GalleryPage(home, Settings())
+        page = GalleryPage(home, Favourites(home, Settings()))
         pages.append(page)
         qtbot.addWidget(page)
         page.resize(1196, 766)

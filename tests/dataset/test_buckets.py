@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
@@ -82,6 +82,8 @@ def test_the_bucket_is_the_nearest_by_exact_arithmetic(width: int, height: int) 
     assert errors[placement.bucket_size] - min(errors.values()) < Fraction(1, 10**12)
 
 
+@example(width=4696, height=1475, no_upscale=False, resolution=(64, 8))
+@example(width=1883, height=6000, no_upscale=False, resolution=(64, 8))
 @given(width=sides, height=sides, no_upscale=st.booleans(), resolution=st.sampled_from([(64, 8), (512, 64), (768, 32)]))
 def test_every_picture_covers_its_bucket(
     width: int, height: int, no_upscale: bool, resolution: tuple[int, int]
@@ -98,10 +100,11 @@ def test_every_picture_covers_its_bucket(
     assert 0 <= (resized.width - box[2]) - box[0] <= 1
     assert 0 <= (resized.height - box[3]) - box[1] <= 1
     assert 0 < placement.kept <= 1
-    # Scaled alike both ways, but for rounding to whole pixels.
-    scale = max(resized.width / width, resized.height / height)
-    assert abs(width * scale - resized.width) <= 1 + scale
-    assert abs(height * scale - resized.height) <= 1 + scale
+    # Scaled alike both ways: one scale gives both sides, each rounded to the nearest pixel. (Comparing the two sides'
+    # own quotients would not do: half a pixel of the short side of a long picture is several of the other.)
+    sides_as_were = zip(resized, (width, height), strict=True)
+    scales = [(Fraction(2 * new - 1, 2 * old), Fraction(2 * new + 1, 2 * old)) for new, old in sides_as_were]
+    assert max(low for low, _ in scales) <= min(high for _, high in scales) + Fraction(1, 10**9)
     if no_upscale and min(width, height) >= step:
         assert resized.width <= width
         assert resized.height <= height

@@ -16,6 +16,7 @@ from trainer.contract.common import Hardware, Sampling, Size
 from trainer.contract.convert import ConvertJob
 from trainer.contract.generate import GenerateJob
 from trainer.contract.jobfile import Job, job_to_toml
+from trainer.contract.measure import MeasureJob
 from trainer.contract.run import Run
 from trainer.contract.train import Data, Lora, Output, Steps, TrainJob
 from trainer.engine import runs
@@ -103,6 +104,23 @@ def test_a_stopped_training_is_resumed_to_its_end_and_no_further(training: Train
     again = resume_reporting(Run(told.append, folder=folder), session)
     assert isinstance(again, events.Failed)
     assert "finished already" in again.title
+
+
+def test_a_dry_run_goes_through_the_same_door_and_keeps_no_run(
+    training: TrainJob, home: Home, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "measure.toml"
+    file.write_text(job_to_toml(MeasureJob(train=training, steps=1)), encoding="utf-8")
+    assert main(["run", str(file), "--json", "--home", str(home.root)]) == 0, capfd.readouterr().err
+    told = [events.from_json(line) for line in capfd.readouterr().out.splitlines()]
+    assert told[0] == events.Started(job="measure", name="colours")
+    assert isinstance(told[-2], events.Measured)
+    assert told[-1] == events.Finished(seconds=told[-1].seconds if isinstance(told[-1], events.Finished) else 0)
+    assert not home.runs.exists()
+    assert main(["run", str(file), "--set", "train.method.rank=0", "--home", str(home.root)]) == 1
+    assert "train.method.rank is 0" in capfd.readouterr().err
+    assert main(["run", str(file), "--home", str(home.root)]) == 0
+    assert "s a step (1 measured)" in capfd.readouterr().err
 
 
 def test_a_finished_training_goes_on_when_its_job_asks_for_more_steps(training: TrainJob, home: Home) -> None:

@@ -11,6 +11,7 @@ from trainer.contract.convert import ConvertJob
 from trainer.contract.errors import Cancelled, UserError
 from trainer.contract.generate import GenerateJob
 from trainer.contract.jobfile import Job
+from trainer.contract.measure import MeasureJob
 from trainer.contract.run import Run
 from trainer.contract.train import Data, Steps, TrainJob
 from trainer.engine import deaths, execute, failures, runs
@@ -40,6 +41,7 @@ def test_every_allocators_refusal_is_out_of_memory(error: Exception, needed: str
     assert "steps.batch_size to 2 (now 4) and steps.accumulation to 2" in failed.fix
     assert "gradient_checkpointing" in failed.fix
     assert "512x512" in failed.fix
+    assert failures.failed(error, MeasureJob(train=TRAINING)).fix == failed.fix
 
 
 def test_torchs_own_out_of_memory_error_is_known() -> None:
@@ -89,7 +91,9 @@ def performed(
 
 
 @pytest.mark.parametrize("error", [None, Cancelled(), UserError("No.", "Yes."), MemoryError(), KeyError("x")])
-@pytest.mark.parametrize("job", [GenerateJob(), ConvertJob(model="m"), TRAINING], ids=lambda job: job.kind)
+@pytest.mark.parametrize(
+    "job", [GenerateJob(), ConvertJob(model="m"), TRAINING, MeasureJob(train=TRAINING)], ids=lambda job: job.kind
+)
 def test_exactly_one_ending_and_it_is_the_last(
     job: Job, error: Exception | None, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -194,7 +195,7 @@ def fault_of(index: Index, asked: str, *kinds: Kind) -> UserError:
 def test_what_is_not_found_is_said_with_a_way_out(filled: Home) -> None:
     index = index_of(filled)
     assert fault_of(index, "kat").fix == "Did you mean cat?"
-    assert "models list" in fault_of(index, "zzzzzz").fix
+    assert "list of your models" in fault_of(index, "zzzzzz").fix
     assert "cat" not in fault_of(index, "kat", Kind.CHECKPOINT).fix
     assert "There is no model at" in fault_of(index, "some/where/x.safetensors").title
     assert "no model named" in fault_of(index, "x" * 5000).title
@@ -261,6 +262,69 @@ def test_the_checksum_of_a_model_elsewhere_survives_a_listing(filled: Home, tmp_
     elsewhere.unlink()
     index_of(filled).models()
     assert str(elsewhere) not in (filled.cache / "models.json").read_text("utf-8")
+
+
+# --- several at once ----------------------------------------------------------------------------------------------
+
+
+def test_two_indexes_of_one_home_keep_each_others_entries(filled: Home, tmp_path: Path) -> None:
+    first, second = index_of(filled), index_of(filled)
+    first.models()
+    second.models()
+    elsewhere = [layouts.write_header_only(tmp_path / f"{name}.safetensors", LORA) for name in ("x", "y")]
+    digests = [index.sha256(index.find(path)) for index, path in zip((first, second), elsewhere, strict=True)]
+    cat = first.find("cat")
+    second.sha256(cat)
+    first.forget(elsewhere[0])
+    fresh = index_of(filled)
+    assert fresh.known_sha256(cat) is not None
+    assert fresh.known_sha256(fresh.find(elsewhere[0])) is None
+    assert fresh.known_sha256(fresh.find(elsewhere[1])) == digests[1]
+
+
+def test_a_listing_that_began_earlier_does_not_undo_a_checksum(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    cat = filled.models / "loras" / "people" / "cat.safetensors"
+    real = index_module.identify_file
+
+    def meanwhile(path: Path) -> object:
+        with monkeypatch.context() as patch:
+            patch.setattr(index_module, "identify_file", real)
+            index_of(filled).refresh(cat, "a" * 64)
+        return real(path)
+
+    monkeypatch.setattr(index_module, "identify_file", meanwhile)
+    index_of(filled).models()
+    assert index_of(filled).known_sha256(index_of(filled).find("cat")) == "a" * 64
+
+
+REFRESH = """
+import pathlib, sys
+from trainer.home import Home
+from trainer.library.index import Index
+home = Home(pathlib.Path(sys.argv[1]))
+for number in range(int(sys.argv[2]), int(sys.argv[3])):
+    Index(home).refresh(home.models / "loras" / f"model {number}.safetensors", f"{number:064}")
+"""
+
+
+def test_threads_and_processes_that_write_at_once_lose_nothing(home: Home) -> None:
+    one = layouts.write_header_only(home.models / "loras" / "model 0.safetensors", LORA)
+    paths = [one, *(one.with_name(f"model {number}.safetensors") for number in range(1, 60))]
+    for path in paths[1:]:
+        os.link(one, path)
+    command = [sys.executable, "-c", REFRESH, str(home.root)]
+    others = [subprocess.Popen([*command, str(start), str(start + 20)], cwd=ROOT) for start in (0, 20)]
+    threads = [threading.Thread(target=index_of(home).refresh, args=(paths[n], f"{n:064}")) for n in range(40, 60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [other.wait(60) for other in others] == [0, 0]
+    listing = index_of(home).models()
+    assert listing.notes == ()
+    assert {entry.path: entry.sha256 for entry in listing.entries} == {
+        path: f"{number:064}" for number, path in enumerate(paths)
+    }
 
 
 LIST = """

@@ -17,10 +17,12 @@ from trainer import files
 from trainer.contract.errors import Cancelled, UserError
 from trainer.home import Home
 from trainer.library import install as install_module
+from trainer.library import verify as verify_module
 from trainer.library.identify import ModelFamily
 from trainer.library.index import Entry, Index
-from trainer.library.install import install, remove, verify
+from trainer.library.install import install, remove
 from trainer.library.names import checked_name
+from trainer.library.verify import verify
 
 LORA = layouts.kohya_lora({"unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k": (1280, 768)})
 
@@ -196,7 +198,7 @@ def test_what_is_no_usable_model_is_refused(tmp_path: Path, home: Home) -> None:
         "empty folder": "model_index.json",
         "cut.safetensors": "too short",
         "stranger.safetensors": "no model that Gesso knows",
-        "nothing.safetensors": "holds no tensors",
+        "nothing.safetensors": "holds no weights",
         "unet.safetensors": "a UNet alone",
         "flux.safetensors": "Flux",
         "not there.safetensors": "no file",
@@ -344,6 +346,35 @@ def test_verify_keeps_the_checksum_of_what_was_put_there_by_hand(source: Path, h
     first = verify(entry, home)
     assert first.unchanged is None
     assert verify(entry, home).to_dict() == {**first.to_dict(), "unchanged": True, "text": verify(entry, home).text}
+
+
+def test_verify_tells_how_far_it_is_and_can_be_stopped(
+    source: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_module, "PIECE", 4096)
+    entry = install(source, home)
+    told: list[tuple[int, int]] = []
+    verify(entry, home, progress=lambda done, total: told.append((done, total)))
+    assert told[0] == (4096, entry.size)
+    assert told[-1] == (entry.size, entry.size)
+    Index(home).forget(entry.path)
+
+    def check() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        verify(entry, home, check=check)
+    assert Index(home).known_sha256(entry) is None
+
+
+def test_verify_of_a_folder_reads_every_file_and_gives_the_digest_of_its_installation(
+    tmp_path: Path, home: Home
+) -> None:
+    entry = install(layouts.write_diffusers_folder(tmp_path / "m"), home)
+    told: list[tuple[int, int]] = []
+    found = verify(entry, home, progress=lambda done, total: told.append((done, total)))
+    assert found.unchanged is True
+    assert told[-1][0] == told[-1][1] > 0
 
 
 # --- removing -----------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def act(arguments: Namespace, home: Home, output: Output, wish: Callable[[], boo
         case "install":
             _install(arguments, home, output, wish)
         case "verify":
-            _verify(index.find(arguments.model), home, output)
+            _verify(index.find(arguments.model), home, output, wish)
         case _:
             _remove(index.find(arguments.model), home, output)
     return 0
@@ -67,13 +67,7 @@ def _description(entry: Entry) -> Iterator[str]:
 def _install(arguments: Namespace, home: Home, output: Output, wish: Callable[[], bool]) -> None:
     from trainer.library.install import install
 
-    def check() -> None:
-        if wish():
-            raise Cancelled
-
-    def progress(done: int, total: int) -> None:
-        output.progress(f"copying and comparing: {human_size(done)} of {human_size(total)}", force=False)
-
+    progress, check = _told("copying and comparing", output, wish)
     entry = install(
         arguments.source,
         home,
@@ -86,11 +80,27 @@ def _install(arguments: Namespace, home: Home, output: Output, wish: Callable[[]
     output.answer(entry.to_dict(), [str(entry.path)])
 
 
-def _verify(entry: Entry, home: Home, output: Output) -> None:
-    from trainer.library.install import verify
+def _verify(entry: Entry, home: Home, output: Output, wish: Callable[[], bool]) -> None:
+    from trainer.library.verify import verify
 
-    found = verify(entry, home)
+    progress, check = _told("reading", output, wish)
+    found = verify(entry, home, progress=progress, check=check)
     output.answer({"name": entry.name, "path": str(entry.path), **found.to_dict()}, [f"{entry.name}: {found.text}"])
+
+
+def _told(
+    doing: str, output: Output, wish: Callable[[], bool]
+) -> tuple[Callable[[int, int], None], Callable[[], None]]:
+    """How far it is, as a line on the terminal; and the check that ends it when the user wishes."""
+
+    def progress(done: int, total: int) -> None:
+        output.progress(f"{doing}: {human_size(done)} of {human_size(total)}", force=False)
+
+    def check() -> None:
+        if wish():
+            raise Cancelled
+
+    return progress, check
 
 
 def _remove(entry: Entry, home: Home, output: Output) -> None:

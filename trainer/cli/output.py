@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from trainer.contract.errors import UserError
+from trainer.files import human_size
 
 if TYPE_CHECKING:
     from trainer.contract import events
@@ -105,6 +106,8 @@ class Output:
             case events.Saved():
                 if event.what == "picture":
                     self._pictures.append(event.path)
+            case events.Measured():
+                self.note(_measured(event))
             case events.Sample():
                 self.note(f"sample picture: {event.path}")
             case events.Finished():
@@ -161,6 +164,15 @@ def _step(event: "events.Step") -> str:
     if event.seconds_left is not None:
         parts.append(f"{_duration(event.seconds_left)} left")
     return "  ".join(parts)
+
+
+def _measured(event: "events.Measured") -> str:
+    parts = [f"{event.load_seconds:.1f} s to load", f"{event.picture_seconds:.3g} s a picture to prepare it"]
+    parts.append(f"{event.step_seconds:.3g} s a step ({event.steps} measured)")
+    if event.sample_seconds is not None:
+        parts.append(f"{event.sample_seconds:.3g} s a preview")
+    parts.append(f"{human_size(event.memory)} of {human_size(event.memory_total)} on {event.device_name}")
+    return ", ".join(parts)
 
 
 def _duration(seconds: float) -> str:

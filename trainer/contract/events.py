@@ -59,6 +59,8 @@ class Step(_Event):
     learning_rate: float | None = None
     pictures_per_second: float | None = None
     seconds_left: float | None = None
+    memory: int | None = None
+    """The most that the device has held so far, in bytes; on a processor, the process."""
 
 
 class Preview(_Event):
@@ -92,12 +94,37 @@ class Saved(_Event):
     path: str
 
 
+class Measured(_Event):
+    """What a dry run of a training found. Seconds are of the wall clock; sizes are in bytes."""
+
+    kind: Literal["measured"] = "measured"
+    load_seconds: float
+    """From the beginning until the model was in memory."""
+    picture_seconds: float
+    """To check one picture and to encode it, where encoded pictures are kept."""
+    step_seconds: float
+    steps: int
+    """How many steps were timed."""
+    sample_seconds: float | None = None
+    """For one preview picture; None where none are asked for."""
+    memory: int
+    """The most that was held at a time: by the graphics card's tensors, or by the process on a processor."""
+    memory_total: int
+    """What the device has."""
+    checkpoint: int
+    """Size of one checkpoint on disk, without what describes it."""
+    device: str
+    device_name: str
+
+
 class Warning(_Event):
     """Something the user should know; the work goes on."""
 
     kind: Literal["warning"] = "warning"
     title: str
     fix: str = ""
+    cause: Literal["job", "silence"] = "job"
+    """`silence`: the engine has not been heard of for a while."""
 
 
 class Finished(_Event):
@@ -126,7 +153,7 @@ class Stopped(_Event):
 
 
 Event = Annotated[
-    Started | Status | Progress | Step | Preview | Sample | Saved | Warning | Finished | Failed | Stopped,
+    Started | Status | Progress | Step | Preview | Sample | Saved | Measured | Warning | Finished | Failed | Stopped,
     Field(discriminator="kind"),
 ]
 

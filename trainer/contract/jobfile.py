@@ -11,13 +11,15 @@ from pydantic import Field, TypeAdapter, ValidationError
 from trainer.contract.convert import ConvertJob
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
+from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
 
-Job = Annotated[GenerateJob | TrainJob | ConvertJob, Field(discriminator="kind")]
-JOB_KINDS: dict[str, type[GenerateJob] | type[TrainJob] | type[ConvertJob]] = {
+Job = Annotated[GenerateJob | TrainJob | ConvertJob | MeasureJob, Field(discriminator="kind")]
+JOB_KINDS: dict[str, type[GenerateJob] | type[TrainJob] | type[ConvertJob] | type[MeasureJob]] = {
     "generate": GenerateJob,
     "train": TrainJob,
     "convert": ConvertJob,
+    "measure": MeasureJob,
 }
 
 Tree = dict[str, Any]
@@ -124,7 +126,7 @@ def _refusal(error: ValidationError, where: str) -> UserError:
     return UserError(f"{where}: {first}{more}.", fix, detail=rest)
 
 
-_TAGS = frozenset({"generate", "train", "convert"})
+_TAGS = frozenset(JOB_KINDS)
 
 
 def _sentence(fault: Any) -> tuple[str, str]:
@@ -144,7 +146,7 @@ def _sentence(fault: Any) -> tuple[str, str]:
 
 
 def _is_tag(location: list[str], index: int) -> bool:
-    return index == 1 and location[0] in ("method", "optimizer")
+    return index > 0 and location[index - 1] in ("method", "optimizer") and index <= 2
 
 
 def _shown(value: Any) -> str:

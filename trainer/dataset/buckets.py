@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from trainer.contract.errors import UserError
+from trainer.contract.train import Data
 from trainer.dataset.pictures import Size
 
 
@@ -82,6 +83,22 @@ class Buckets:
         if self.no_upscale:
             return place_without_upscaling(size, self.max_area, self.step)
         return place(size, self.sizes)
+
+
+def training_size(data: Data, own: Size) -> Size:
+    """The size whose area pictures are brought to: the job's resolution, or the model's own."""
+    return Size(data.resolution.width, data.resolution.height) if data.resolution else own
+
+
+def buckets_for(data: Data, own: Size, step: int) -> Buckets:
+    """The buckets of a job: those around its resolution, or that one size. `own` and `step` are the model's, and hold
+    where the job names none."""
+    width, height = size = training_size(data, own)
+    step = data.bucket_step or step
+    if not data.buckets or data.crop == "piece":
+        return Buckets((size,), step, width * height)
+    sizes = make_bucket_resolutions(size, min(size) // 2, max(size) * 2, step)
+    return Buckets(sizes, step, width * height, no_upscale=not data.enlarge)
 
 
 def make_bucket_resolutions(resolution: Size, min_side: int, max_side: int, step: int = 64) -> tuple[Size, ...]:

@@ -65,6 +65,8 @@ class Child:
         self._fault = ""
         self._greeted = threading.Event()
         self.hello: protocol.Hello | None = None
+        self.memory = 0
+        """Of the device, in bytes, as the last heartbeat said; 0 before."""
         self.wished = False
         """Whether its end was asked for."""
         self._reader = threading.Thread(target=self._read, name="engine reader", daemon=True)
@@ -149,7 +151,7 @@ class Child:
             case protocol.Said():
                 self._said.put(message)
             case protocol.Heartbeat():
-                pass
+                self.memory = message.memory
 
 
 def environment() -> dict[str, str]:

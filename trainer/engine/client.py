@@ -7,6 +7,7 @@ from types import TracebackType
 
 from trainer.contract import events
 from trainer.contract.jobfile import Job
+from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
 from trainer.engine import deaths, protocol, runs
 from trainer.engine.child import Child, Gone, Silent
@@ -63,6 +64,17 @@ class Engine:
         child = self._child
         return child is not None and child.alive
 
+    @property
+    def memory(self) -> int:
+        """Bytes of the device that are taken, as the engine said last; 0 while it is not known."""
+        child = self._child
+        return child.memory if child is not None and child.alive else 0
+
+    def last_words(self) -> str:
+        """What the process printed last."""
+        child = self._child
+        return child.last_words() if child is not None else ""
+
     def perform(self, job: Job, folder: Path | None = None) -> Iterator[events.Event]:
         """Do a job, in the run folder made for it if one is given. Yields its events as they come; the last is
         exactly one of Finished, Failed and Stopped. An engine that is silent shows as a Warning."""
@@ -108,7 +120,7 @@ class Engine:
 
     def _follow(self, request: protocol.RunJob | protocol.ResumeRun, job: Job | None) -> Iterator[events.Event]:
         """Send a request and yield what is said of it, up to its ending."""
-        if self._used and (job is None or isinstance(job, TrainJob)):
+        if self._used and (job is None or isinstance(job, TrainJob | MeasureJob)):
             self._worn = True
         child = self._started()
         self._used = self._busy = True
@@ -150,6 +162,7 @@ def _silence(seconds: float) -> events.Warning:
     return events.Warning(
         title=f"The engine has not answered for {seconds:.0f} seconds.",
         fix="It may be busy with something large: wait, or stop it now and start again.",
+        cause="silence",
     )
 
 

@@ -15,6 +15,7 @@ from trainer.contract.convert import ConvertJob
 from trainer.contract.errors import Cancelled, UserError
 from trainer.contract.generate import GenerateJob
 from trainer.contract.jobfile import Job
+from trainer.contract.measure import MeasureJob
 from trainer.contract.run import Run
 from trainer.contract.train import TrainJob
 from trainer.engine import failures, runs
@@ -70,6 +71,12 @@ def execute(job: Job, run: Run, session: Session) -> tuple[Path, ...]:
 
             session.drop()
             return convert(job, run, session.home)
+        case MeasureJob():
+            from trainer.training.measure import measure
+
+            session.drop()
+            measure(job, run, session.home)
+            return ()
 
 
 def execute_reporting(job: Job, run: Run, session: Session) -> Ending:
@@ -168,6 +175,8 @@ def _started(job: Job, folder: Path | None) -> events.Started:
             name = job.prompt[:80]
         case ConvertJob():
             name = job.model
+        case MeasureJob():
+            name = job.train.output.name
     return events.Started(job=job.kind, name=name, run_folder=str(folder or ""))
 
 

@@ -8,6 +8,7 @@ from trainer.contract import events
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
 from trainer.contract.jobfile import Job
+from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
 from trainer.files import human_size
 
@@ -61,6 +62,8 @@ def memory_proposals(job: Job | None) -> str:
     match job:
         case TrainJob():
             proposals = _training_proposals(job)
+        case MeasureJob():
+            proposals = _training_proposals(job.train)
         case GenerateJob():
             proposals = _generation_proposals(job)
         case _:

@@ -68,6 +68,8 @@ class Heartbeat(_Line):
     """The process is alive, whatever its main thread does."""
 
     kind: Literal["heartbeat"] = "heartbeat"
+    memory: int = 0
+    """Bytes taken now: of a graphics card by everybody, on a processor by the engine. 0 before the hello."""
 
 
 class Said(_Line):

@@ -6,7 +6,7 @@ import datetime
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -70,12 +70,13 @@ def resumable(folder: Path) -> bool:
     return checkpoints.is_dir() and any(not entry.name.startswith(".") for entry in checkpoints.iterdir())
 
 
-def summary(folder: Path) -> Summary:
-    """What became of a run, read from its events. Lines that are none (a torn last line) are passed over."""
+def summary(folder: Path, told: Iterable[events.Event] | None = None) -> Summary:
+    """What became of a run, read from its events, or from `told` where they were read already. Lines that are none (a
+    torn last line) are passed over."""
     state: State = "new"
     step = total = 0
     problem = ""
-    for event in events_of(folder):
+    for event in events_of(folder) if told is None else told:
         match event:
             case events.Started():
                 state, problem = "interrupted", ""
@@ -94,13 +95,18 @@ def summary(folder: Path) -> Summary:
     return Summary(folder, state, step, total, problem)
 
 
-def list_runs(home: Home) -> list[Summary]:
-    """Every run, newest first (by the time its job was written)."""
+def run_folders(home: Home) -> list[Path]:
+    """The folder of every run, newest first (by the time its job was written)."""
     if not home.runs.is_dir():
         return []
     jobs = [file for file in home.runs.glob(f"*/{JOB_FILE}") if not file.parent.name.startswith(".")]
     jobs.sort(key=lambda file: (file.stat().st_mtime_ns, file.parent.name), reverse=True)
-    return [summary(file.parent) for file in jobs]
+    return [file.parent for file in jobs]
+
+
+def list_runs(home: Home) -> list[Summary]:
+    """Every run, in the order of `run_folders`."""
+    return [summary(folder) for folder in run_folders(home)]
 
 
 def events_of(folder: Path) -> Iterator[events.Event]:

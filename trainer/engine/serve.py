@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import psutil
 from pydantic import ValidationError
 
 from trainer.contract import events
@@ -26,7 +27,7 @@ from trainer.engine.pipes import Pipes
 from trainer.home import Home
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 LEAVE_SECONDS = 120.0
 """After the pipe has closed, a job that does not stop by itself is given so long before the process ends under it."""
@@ -42,6 +43,7 @@ class Engine:
         self._lock = threading.Lock()
         self._unwanted: set[int] = set()
         """Numbers of jobs that were cancelled, running or still waiting."""
+        self._device = ""
         self.leaving = threading.Event()
         self._over = threading.Event()
 
@@ -49,7 +51,9 @@ class Engine:
         """Load what is needed, say hello, and do jobs until asked to leave."""
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
-        self._send(prepare())
+        hello = prepare()
+        self._send(hello)
+        self._device = hello.device
         while (request := self._work.get()) is not None:
             self._do(request)
             self._unwanted.discard(request.id)
@@ -100,7 +104,7 @@ class Engine:
 
     def _beat(self) -> None:
         while not self._over.wait(protocol.HEARTBEAT_SECONDS):
-            self._send(protocol.Heartbeat())
+            self._send(protocol.Heartbeat(memory=held_memory(self._device) if self._device else 0))
 
     def _send(self, message: protocol.Message) -> None:
         with self._lock:
@@ -124,29 +128,30 @@ def serve(pipe_names: str, home: Home) -> int:
     return 0
 
 
+def held_memory(device: str) -> int:
+    """What Heartbeat.memory says of a device. A processor's is known without torch."""
+    if device == "cpu":
+        return psutil.Process().memory_info().rss
+    import torch
+
+    from trainer.models import device as devices
+
+    return devices.held_memory(torch.device(device))
+
+
 def prepare() -> protocol.Hello:
     """Import what every job needs, which takes seconds, and look at the hardware."""
     import torch
 
     import trainer.generation.text_to_image  # noqa: F401 - imported to be warm
-    from trainer.models.device import choose
+    from trainer.models.device import choose, device_name, total_memory
 
     device, dtype = choose(Hardware())
     return protocol.Hello(
         pid=os.getpid(),
         torch=torch.__version__,
         device=device.type,
-        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        device_name=device_name(device),
         precision={torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype],
-        memory=_memory(device),
+        memory=total_memory(device),
     )
-
-
-def _memory(device: "torch.device") -> int:
-    if device.type == "cuda":
-        import torch
-
-        return torch.cuda.get_device_properties(device).total_memory
-    import psutil
-
-    return psutil.virtual_memory().total

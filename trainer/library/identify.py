@@ -90,7 +90,7 @@ class _Hints:
 
 def _find(shapes: Shapes, metadata: Mapping[str, str], hints: _Hints) -> Found:
     if not shapes:
-        return Found(Kind.UNKNOWN, ModelFamily.UNKNOWN, "certain", ("it holds no tensors",))
+        return Found(Kind.UNKNOWN, ModelFamily.UNKNOWN, "certain", ("it holds no weights",))
     return (
         _lora(shapes, metadata)
         or _controlnet(shapes)
@@ -137,7 +137,7 @@ def _controlnet(shapes: Shapes) -> Found | None:
         return None
     width = unet.context if unet else None
     family = CONTEXT_FAMILIES.get(width or 0, ModelFamily.UNKNOWN)
-    reasons = (f"it has tensors named {sign}: a ControlNet", *((f"it reads text {width} wide",) if width else ()))
+    reasons = (f"it has weights named {sign}: a ControlNet", *((f"it reads text {width} wide",) if width else ()))
     return Found(Kind.CONTROLNET, family, "certain", reasons, layout=layout, context_width=width)
 
 
@@ -215,7 +215,7 @@ _OTHER_FAMILIES = {
 def _other_whole_model(shapes: Shapes) -> Found | None:
     for start, family in _OTHER_FAMILIES.items():
         if any(name.startswith((PREFIX + start, start)) for name in shapes):
-            reason = f"it has tensors named {start}*: {family.label}"
+            reason = f"it has weights named {start}*: {family.label}"
             return Found(Kind.CHECKPOINT, family, "certain", (reason,), parts=_parts(shapes))
     return None
 

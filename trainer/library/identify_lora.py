@@ -62,7 +62,7 @@ def judge_lora(shapes: Shapes, metadata: Mapping[str, str]) -> LoraJudgement:
     algorithm, layout = _algorithm(shapes), _layout(shapes)
     parts = _parts(shapes)
     example = next(name for name in shapes if name.endswith(SUFFIXES) or name.startswith("lora_"))
-    named = f"its tensors are named as those of a LoRA are ({example})"
+    named = f"its weights are named as those of a LoRA are ({example})"
     context = _context(shapes)
     family, certainty, reason = _family(shapes, context, parts)
     claimed = family_in_metadata(metadata)

@@ -6,7 +6,7 @@ from trainer.library.identity import Certainty, Found, Kind, ModelFamily
 
 def vae(shapes: Shapes) -> Found | None:
     if any(name.startswith("taesd_decoder.") for name in shapes):
-        reason = "it has tensors named taesd_decoder: a tiny VAE for previews"
+        reason = "it has weights named taesd_decoder: a tiny VAE for previews"
         return Found(Kind.VAE, ModelFamily.UNKNOWN, "certain", (reason,), variant="taesd", parts=("vae",))
     for prefix in ("first_stage_model.", ""):
         first = shapes.get(prefix + "decoder.conv_in.weight")
@@ -100,6 +100,6 @@ def nothing_known(shapes: Shapes) -> Found:
     }
     known = next((what for start, what in hints.items() if any(name.startswith(start) for name in shapes)), None)
     reason = (
-        f"its tensors ({names}) belong to {known}" if known else f"its tensors ({names}) belong to no kind known here"
+        f"its weights ({names}) belong to {known}" if known else f"its weights ({names}) belong to no kind known here"
     )
     return Found(Kind.UNKNOWN, ModelFamily.UNKNOWN, "unsure", (reason,))

@@ -5,21 +5,21 @@ only asks the disk for those. The file can be deleted at any time.
 """
 
 import difflib
-import json
 import os
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from trainer.contract.errors import UserError
-from trainer.files import PARTIAL_PREFIX, sha256, write_text_atomically
+from trainer.files import PARTIAL_PREFIX, sha256
 from trainer.home import RESOURCES, Home
 from trainer.library.folders import is_diffusers_folder, read_folder
 from trainer.library.identify import Identity, Kind, identify_file, sidecar
+from trainer.library.other_programs import named_folders, shelves
+from trainer.library.records import Record, RecordFile, Stamp, changes
 
-INDEX_FORMAT = 1
 SHIPPED_MODELS = RESOURCES / "models"
 
 MODEL_SUFFIX = ".safetensors"
@@ -66,45 +66,28 @@ class Listing:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Stamp:
-    """As long as these stay the same, a model is taken to be unchanged. `beside`: time of change of its `.yaml`."""
-
-    size: int
-    changed: int
-    beside: int = 0
-
-
-_NEVER = _Stamp(-1, 0)
+_NEVER = Stamp(-1, 0)
 """The stamp of no file: what could not be read, for now, is looked at again each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
     path: Path
-    stamp: _Stamp
+    stamp: Stamp
     read_only: bool
     is_folder: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    stamp: _Stamp
-    identity: Identity | None
-    problem: str = ""
-    fix: str = ""
-    sha256: str | None = None
-    inode: int = 0
-    """Of the file when it was hashed."""
-
-
 class Index:
-    """The models below `home`, and in the folders `read_only` that Gesso only reads."""
+    """The models below `home`, and in the folders `read_only` that Gesso only reads: if not given, those of other
+    programs that the settings name, and what ships."""
 
-    def __init__(self, home: Home, read_only: Sequence[Path] = (SHIPPED_MODELS,)) -> None:
-        self._file = home.cache / "models.json"
+    def __init__(self, home: Home, read_only: Sequence[Path] | None = None) -> None:
+        if read_only is None:
+            read_only = [*(shelf for folder in named_folders(home) for shelf in shelves(folder)), SHIPPED_MODELS]
+        self._kept = RecordFile(home.cache / "models.json")
         self._roots = [(home.models, False), *((folder, True) for folder in read_only)]
-        self._records: dict[str, _Record] | None = None
+        self._records: dict[str, Record] | None = None
         self._notes: list[str] = []
 
     def models(self) -> Listing:
@@ -121,7 +104,7 @@ class Index:
             fresh[key] = record
             entries.append(_entry(place, record))
         if fresh != records:
-            self._save(fresh)
+            self._change(*changes(records, fresh, {**records, **fresh}.keys()))
         entries.sort(key=lambda entry: (_folded(entry.name), entry.read_only, str(entry.path)))
         return Listing(tuple(entries), tuple(self._notes))
 
@@ -156,7 +139,7 @@ class Index:
         record = _examine(place, None)
         if sha256 is not None:
             record = replace(record, sha256=sha256, inode=_inode(path))
-        self._save({**self._load(), str(place.path): record})
+        self._change({str(place.path): record}, {})
         return _entry(place, record)
 
     def sha256(self, entry: Entry) -> str:
@@ -172,7 +155,7 @@ class Index:
         """Drop what is kept about `path`."""
         records = self._load()
         if str(path) in records:
-            self._save({key: record for key, record in records.items() if key != str(path)})
+            self._change({}, {str(path): records[str(path)]})
 
     def _at_path(self, path: Path, entries: Sequence[Entry], kinds: Collection[Kind]) -> Entry:
         if _exists(path):
@@ -186,7 +169,9 @@ class Index:
         usable = [entry.name for entry in entries if entry.identity and (not kinds or entry.identity.kind in kinds)]
         close = difflib.get_close_matches(_folded(str(path)), [_folded(name) for name in usable], n=3, cutoff=0.5)
         meant = [name for name in usable if _folded(name) in close]
-        fix = f"Did you mean {' or '.join(meant)}?" if meant else "`models list` shows the models that you have."
+        fix = (
+            f"Did you mean {' or '.join(meant)}?" if meant else "Look in the list of your models, or install it first."
+        )
         raise UserError(f'There is no model named "{path}".', fix)
 
     def _place(self, path: Path) -> _Place:
@@ -214,22 +199,21 @@ class Index:
                 if not place.path.is_relative_to(root / "captioners"):
                     yield place
 
-    def _load(self) -> dict[str, _Record]:
+    def _load(self) -> dict[str, Record]:
         if self._records is None:
             try:
-                self._records = _parse(self._file.read_bytes())
-            except (FileNotFoundError, NotADirectoryError):
-                self._records = {}
+                self._records = self._kept.read()
             except (OSError, ValueError, TypeError, KeyError, RecursionError):
                 self._notes.append("The list of models was damaged and has been made anew.")
                 self._records = {}
         return self._records
 
-    def _save(self, records: dict[str, _Record]) -> None:
-        self._records = records
-        saved = {"format": INDEX_FORMAT, "models": {path: _to_dict(record) for path, record in records.items()}}
+    def _change(self, put: Mapping[str, Record], dropped: Mapping[str, Record]) -> None:
+        """Take over what changed, and keep it beside what others have kept meanwhile."""
+        left = {path: record for path, record in self._load().items() if path not in dropped}
+        self._records = {**left, **put}
         try:
-            write_text_atomically(self._file, json.dumps(saved, separators=(",", ":")))
+            self._records = self._kept.change(put, dropped)
         except (UserError, OSError) as error:
             self._notes.append(f"The list of models could not be kept, so the next listing takes longer. {error}")
 
@@ -261,14 +245,14 @@ def _walk(folder: Path, read_only: bool, seen: set[tuple[int, int]], depth: int)
             continue
 
 
-def _file_stamp(found: os.stat_result, beside: "os.DirEntry[str] | Path | None") -> _Stamp:
-    return _Stamp(found.st_size, found.st_mtime_ns, beside.stat().st_mtime_ns if beside else 0)
+def _file_stamp(found: os.stat_result, beside: "os.DirEntry[str] | Path | None") -> Stamp:
+    return Stamp(found.st_size, found.st_mtime_ns, beside.stat().st_mtime_ns if beside else 0)
 
 
-def _folder_stamp(folder: Path) -> _Stamp:
+def _folder_stamp(folder: Path) -> Stamp:
     """Of a diffusers folder: the sizes of the files in it and its components together, and their latest change."""
     files = [file.stat() for pattern in ("*", "*/*") for file in folder.glob(pattern) if file.is_file()]
-    return _Stamp(sum(file.st_size for file in files), max((file.st_mtime_ns for file in files), default=0))
+    return Stamp(sum(file.st_size for file in files), max((file.st_mtime_ns for file in files), default=0))
 
 
 def _exists(path: Path) -> bool:
@@ -282,25 +266,25 @@ def _inode(path: Path) -> int:
     return path.stat().st_ino
 
 
-def _still(record: _Record, place: _Place) -> _Record:
+def _still(record: Record, place: _Place) -> Record:
     """`record` as it would be for the file that is there now."""
     return replace(record, stamp=place.stamp, inode=_inode(place.path))
 
 
-def _examine(place: _Place, before: _Record | None) -> _Record:
+def _examine(place: _Place, before: Record | None) -> Record:
     """Identify what is at `place`. A checksum `before` is kept only while the bytes are the same."""
     try:
         identity = read_folder(place.path).identity if place.is_folder else identify_file(place.path)
     except UserError as error:
         refused_by_disk = isinstance(error.__cause__, OSError)
-        return _Record(_NEVER if refused_by_disk else place.stamp, None, error.title, error.fix)
+        return Record(_NEVER if refused_by_disk else place.stamp, None, error.title, error.fix)
     same = before and (before.stamp.size, before.stamp.changed) == (place.stamp.size, place.stamp.changed)
     if before and same:
-        return _Record(place.stamp, identity, sha256=before.sha256, inode=before.inode)
-    return _Record(place.stamp, identity)
+        return Record(place.stamp, identity, sha256=before.sha256, inode=before.inode)
+    return Record(place.stamp, identity)
 
 
-def _entry(place: _Place, record: _Record) -> Entry:
+def _entry(place: _Place, record: Record) -> Entry:
     return Entry(
         name=place.path.name if place.is_folder else place.path.stem,
         path=place.path,
@@ -315,8 +299,12 @@ def _entry(place: _Place, record: _Record) -> Entry:
 
 
 def _preferred(text: str, entries: list[Entry]) -> Entry | None:
-    """The one that is meant: the user's own before one that ships. Raises UserError if that leaves several."""
-    own = [entry for entry in entries if not entry.read_only] or entries
+    """The one that is meant: the user's own before those of other programs, and these before what ships.
+
+    Raises UserError if that leaves several.
+    """
+    own = [entry for entry in entries if not entry.read_only]
+    own = own or [entry for entry in entries if not entry.path.is_relative_to(SHIPPED_MODELS)] or entries
     if len(own) > 1:
         paths = ", ".join(str(entry.path) for entry in own)
         raise UserError(f'Several models are named "{text}": {paths}.', "Give the path of the one you mean.")
@@ -325,38 +313,3 @@ def _preferred(text: str, entries: list[Entry]) -> Entry | None:
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
-
-
-def _to_dict(record: _Record) -> dict[str, object]:
-    return {
-        "stamp": [record.stamp.size, record.stamp.changed, record.stamp.beside],
-        "identity": record.identity.to_dict() if record.identity else None,
-        "problem": record.problem,
-        "fix": record.fix,
-        "sha256": record.sha256,
-        "inode": record.inode,
-    }
-
-
-def _parse(raw: bytes) -> dict[str, _Record]:
-    """What `_save` wrote. Raises ValueError, TypeError or KeyError for anything else; {} for another format."""
-    saved = cast("dict[str, object]", json.loads(raw))
-    if saved["format"] != INDEX_FORMAT:
-        return {}
-    models = saved["models"]
-    if not isinstance(models, dict):
-        raise TypeError("the models are not a JSON object")
-    return {path: _from_dict(record) for path, record in cast("dict[str, dict[str, object]]", models).items()}
-
-
-def _from_dict(saved: dict[str, object]) -> _Record:
-    size, changed, beside = cast("list[int]", saved["stamp"])
-    identity = saved["identity"]
-    return _Record(
-        stamp=_Stamp(int(size), int(changed), int(beside)),
-        identity=None if identity is None else Identity.from_dict(cast("dict[str, object]", identity)),
-        problem=str(saved["problem"]),
-        fix=str(saved["fix"]),
-        sha256=None if saved["sha256"] is None else str(saved["sha256"]),
-        inode=int(cast(int, saved["inode"])),
-    )

@@ -1,4 +1,4 @@
-"""Bringing a model into the user's folder, taking it out, and checking that it is still what it was.
+"""Bringing a model into the user's folder, and taking it out.
 
 A model is identified before anything is written, is written under a temporary name, read back and compared, and only
 then put in its place: a crash, a full disk or a cancel leaves the library as it was.
@@ -8,9 +8,8 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Generator
+from pathlib import Path
 from typing import Literal
 
 from trainer.contract.errors import UserError
@@ -20,7 +19,6 @@ from trainer.files import (
     human_size,
     require_room,
     said_as_user_error,
-    sha256,
     sync,
     write_atomically,
     write_bytes_atomically,
@@ -30,15 +28,10 @@ from trainer.library.folders import DiffusersFolder, is_diffusers_folder, model_
 from trainer.library.identify import Identity, Kind, identify_file, sidecar
 from trainer.library.index import MODEL_SUFFIX, Entry, Index
 from trainer.library.names import checked_name
+from trainer.library.verify import PIECE, Check, Progress, joined, never, silent
 
 How = Literal["copy", "link"]
 OnClash = Literal["ask", "replace", "keep_both"]
-Progress = Callable[[int, int], None]
-"""Called with bytes done and bytes in all; reading back to compare counts as well."""
-Check = Callable[[], None]
-"""Called often; raises Cancelled when the user wants to stop."""
-
-_PIECE = 8 * 1024 * 1024
 _REPLACED_PREFIX = ".gesso-replaced-"
 
 
@@ -56,7 +49,8 @@ def install(
 
     `how="link"` makes a hard link where the disk allows it, else a symbolic link, else a copy: it needs no second room,
     but a change of the one is a change of the other. A name that is taken raises UserError unless `on_clash` says what
-    to do. Raises UserError, before anything is written, for what isn't a usable model.
+    to do. Progress counts each byte twice: reading back to compare counts as well. Raises UserError, before anything is
+    written, for what isn't a usable model.
     """
     source = source.expanduser().absolute()
     folder = read_folder(source) if source.is_dir() and is_diffusers_folder(source) else None
@@ -71,7 +65,7 @@ def install(
     wanted = checked_name(name.removesuffix(MODEL_SUFFIX) if name else source.name if folder else source.stem)
     target_name, clashing = _settle_clash(place, wanted, source, on_clash)
     size = folder.bytes if folder else source.stat().st_size
-    transfer = _Transfer(how, size, progress or _silent, check or _never)
+    transfer = _Transfer(how, size, progress or silent, check or never)
     if how == "copy":
         require_room(place, size, f"{source.name} ({human_size(size)})")
     target = place / (target_name if folder else target_name + MODEL_SUFFIX)
@@ -98,42 +92,6 @@ def remove(entry: Entry, home: Home) -> None:
             f"{entry.path} could not be moved to the trash.", "Delete it with your file manager.", str(error)
         ) from error
     Index(home).forget(entry.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What `verify` found. `unchanged` is None if there was no earlier checksum to compare with."""
-
-    sha256: str
-    unchanged: bool | None
-    text: str
-
-    def to_dict(self) -> dict[str, object]:
-        return {"sha256": self.sha256, "unchanged": self.unchanged, "text": self.text}
-
-
-def verify(entry: Entry, home: Home) -> Verification:
-    """Check the header of a model again, hash all of it, and compare with the checksum taken when it was installed.
-
-    The first check of a file that was put there by hand takes the checksum for the next one. Raises UserError if the
-    header is damaged, and for bytes that changed although size and time of change did not: the disk lost them.
-    """
-    index = Index(home)
-    known = index.known_sha256(entry)
-    folder = read_folder(entry.path) if entry.is_folder else None
-    if folder is None:
-        identify_file(entry.path)
-    digest = _folder_digest(folder.path, folder.files) if folder else sha256(entry.path)
-    if known is None:
-        index.refresh(entry.path, digest)
-        return Verification(digest, None, "Its header is sound. There was no earlier checksum; this one is kept.")
-    if known != digest:
-        raise UserError(
-            f"{entry.path.name} is damaged: its bytes are not those that were installed.",
-            "Remove it and install it again.",
-            f"SHA-256 was {known}, is {digest}",
-        )
-    return Verification(digest, True, "Its header is sound, and every byte is as it was installed.")
 
 
 def _folder_for(source: Path, identity: Identity) -> str:
@@ -245,20 +203,20 @@ class _Transfer:
                 linked = self._how == "link" and _linked(source.path / file, to)
                 digests.append(None if linked else self.copy(source.path / file, to))
         known = [digest for digest in digests if digest is not None]
-        return _joined(source.files, known) if len(known) == len(digests) else None
+        return joined(source.files, known) if len(known) == len(digests) else None
 
     def copy(self, source: Path, partial: Path) -> str:
         """Copy the bytes, flush them to the disk, read them back and compare. Returns their SHA-256."""
         written = hashlib.sha256()
         with source.open("rb") as reader, partial.open("wb") as writer:
-            while piece := reader.read(_PIECE):
+            while piece := reader.read(PIECE):
                 written.update(piece)
                 writer.write(piece)
                 self._advance(len(piece))
         sync(partial)
         read = hashlib.sha256()
         with partial.open("rb") as reader:
-            while piece := reader.read(_PIECE):
+            while piece := reader.read(PIECE):
                 read.update(piece)
                 self._advance(len(piece))
         if read.digest() != written.digest() or partial.stat().st_size != source.stat().st_size:
@@ -288,21 +246,3 @@ def _linked(source: Path, target: Path) -> bool:
             except OSError:  # another disk, FAT, no right to link: the next way is tried, the last is to copy
                 continue
     return False
-
-
-def _folder_digest(folder: Path, files: tuple[PurePosixPath, ...]) -> str:
-    return _joined(files, [sha256(folder / file) for file in files])
-
-
-def _joined(files: tuple[PurePosixPath, ...], digests: list[str]) -> str:
-    """One SHA-256 for a folder: of the lines that sha256sum would print for its files."""
-    lines = "".join(f"{digest}  {file}\n" for file, digest in zip(files, digests, strict=True))
-    return hashlib.sha256(lines.encode("utf-8")).hexdigest()
-
-
-def _silent(done: int, total: int) -> None:
-    """Progress that nobody asked for."""
-
-
-def _never() -> None:
-    """A check that never stops."""

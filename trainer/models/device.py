@@ -1,7 +1,10 @@
-"""Which device and number format the networks get."""
+"""Which device and number format the networks get, and how much memory it has and had to give."""
 
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
+import psutil
 import torch
 
 from trainer.contract.common import Hardware, SavedPrecision
@@ -37,6 +40,60 @@ def choose(hardware: Hardware, run: Run | None = None) -> tuple[torch.device, to
     if hardware.precision == "fp16":
         return device, torch.float16
     return device, torch.bfloat16 if _bf16_on_gpu(device) else torch.float16
+
+
+def device_name(device: torch.device) -> str:
+    """As its maker calls it, where that is known."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def total_memory(device: torch.device) -> int:
+    """What the device has, in bytes; a processor and Apple's graphics use the computer's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return psutil.virtual_memory().total
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most that was held so far, in bytes: by tensors on a graphics card, by the process on a processor.
+
+    Apple's graphics remember no peak: there it is what is held now.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()
+    return _peak_of_process()
+
+
+def held_memory(device: torch.device) -> int:
+    """What is taken now, in bytes: of a graphics card by everybody, elsewhere by this process."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return total - free
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()
+    return psutil.Process().memory_info().rss
+
+
+def finish(device: torch.device) -> None:
+    """Wait until the device has done all that it was given, so that a clock tells the truth."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _peak_of_process() -> int:
+    # Linux hands the peak of getrusage on from the process that started this one; its own is in the status file.
+    if sys.platform == "linux":
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _device(hardware: Hardware) -> str:

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from trainer.contract.run import Run
-from trainer.contract.train import Data, TrainJob
-from trainer.dataset.buckets import Buckets, Placement, fit, make_bucket_resolutions
+from trainer.contract.train import TrainJob
+from trainer.dataset.buckets import Buckets, Placement, buckets_for, fit
 from trainer.dataset.captions import alternatives, with_prefix
 from trainer.dataset.check import Examined, check, require_usable
 from trainer.dataset.pictures import Size, load
@@ -38,7 +38,7 @@ class Examples:
 
 def gather(job: TrainJob, bundle: Bundle, run: Run) -> Examples:
     """Check the job's folders, name every bad file, and go on with the rest. Raises UserError if nothing is left."""
-    buckets = buckets_for(job.data, bundle)
+    buckets = buckets_for(job.data, Size(*bundle.default_size), bundle.size_step)
     subject = _checked(Path(job.data.folder), buckets, run)
     repeated = tuple(one for one in subject for _ in range(one.item.repeats * job.data.repeats))
     prior: tuple[Examined, ...] = ()
@@ -46,22 +46,6 @@ def gather(job: TrainJob, bundle: Bundle, run: Run) -> Examples:
         prior = _checked(Path(job.data.prior.folder), buckets, run)
         prior = tuple(one if one.caption else replace(one, caption=job.data.prior.caption) for one in prior)
     return Examples(repeated, prior, buckets)
-
-
-def training_size(data: Data, bundle: Bundle) -> tuple[int, int]:
-    """(width, height) whose area pictures are brought to: the job's resolution, or the model's own."""
-    return (data.resolution.width, data.resolution.height) if data.resolution else bundle.default_size
-
-
-def buckets_for(data: Data, bundle: Bundle) -> Buckets:
-    """The buckets of a job: those around its resolution (or the model's own), or that one size."""
-    width, height = training_size(data, bundle)
-    step = data.bucket_step or bundle.size_step
-    area = width * height
-    if not data.buckets or data.crop == "piece":
-        return Buckets((Size(width, height),), step, area)
-    sizes = make_bucket_resolutions(Size(width, height), min(width, height) // 2, max(width, height) * 2, step)
-    return Buckets(sizes, step, area, no_upscale=not data.enlarge)
 
 
 def captions_of(one: Examined, prefix: str) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,8 @@ AT_ONCE = 8
 from more, and the last bits of a result depend on its neighbours, which would make resuming inexact."""
 
 T = TypeVar("T")
+_Picture = tuple[Examined, Placement, bool]
+"""A picture, how it fills its bucket, and whether it is mirrored."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,22 @@ class Feed:
         known = tuple(dict.fromkeys((*self.examples.subject, *self.examples.prior)))
         if self._caches_pictures:
             flips = (False, True) if self.job.data.flip else (False,)
-            missing = [
-                (one, one.placement, flip)
-                for one in known
-                for flip in flips
-                if self._picture_key(one, one.placement, flip) not in self.store
-            ]
-            missing.sort(key=lambda job: job[1].bucket_size)
-            _in_groups(missing, self._at_once, run, "encoding pictures", self._encode_pictures)
+            self._encode_absent_pictures([(one, one.placement, flip) for one in known for flip in flips], run)
         if self._caches_captions:
             prefix = self.job.data.captions.prefix
             captions = {words for one in self.examples.subject for words in captions_of(one, prefix)} | {""}
             captions |= {words for one in self.examples.prior for words in captions_of(one, "")}
-            absent = sorted(words for words in captions if self._caption_key(words) not in self.store)
-            _in_groups(absent, self._at_once, run, "encoding captions", self._encode_captions)
+            self._encode_absent_captions(captions, run)
+
+    def prepare_batches(self, numbers: Iterable[int], run: Run) -> int:
+        """As `prepare`, for these forward passes alone. Returns how many pictures were encoded."""
+        places = [place for number in numbers for place in self._places(number)]
+        encoded = 0
+        if self._caches_pictures:
+            encoded = self._encode_absent_pictures([(one.picture, one.placement, one.flip) for one in places], run)
+        if self._caches_captions:
+            self._encode_absent_captions({one.caption for one in places}, run)
+        return encoded
 
     def batch(self, number: int) -> Batch:
         """The run's forward pass number `number`."""
@@ -167,7 +171,17 @@ class Feed:
             for name in found[0]
         }
 
-    def _encode_pictures(self, places: Sequence[tuple[Examined, Placement, bool]]) -> None:
+    def _encode_absent_pictures(self, pictures: Iterable[_Picture], run: Run) -> int:
+        missing = [one for one in dict.fromkeys(pictures) if self._picture_key(*one) not in self.store]
+        missing.sort(key=lambda one: one[1].bucket_size)
+        _in_groups(missing, self._at_once, run, "encoding pictures", self._encode_pictures)
+        return len(missing)
+
+    def _encode_absent_captions(self, captions: Iterable[str], run: Run) -> None:
+        absent = sorted({words for words in captions if self._caption_key(words) not in self.store})
+        _in_groups(absent, self._at_once, run, "encoding captions", self._encode_captions)
+
+    def _encode_pictures(self, places: Sequence[_Picture]) -> None:
         encoded = self._encoded([pixels(one, placement, flip) for one, placement, flip in places])
         for (one, placement, flip), moments in zip(places, encoded, strict=True):
             self.store.put(self._picture_key(one, placement, flip), {"moments": moments})

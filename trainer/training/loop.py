@@ -19,6 +19,7 @@ from trainer.contract import events
 from trainer.contract.errors import UserError
 from trainer.contract.run import Run
 from trainer.contract.train import TrainJob
+from trainer.models.device import peak_memory
 from trainer.training.feed import Feed
 from trainer.training.methods.method import Method
 from trainer.training.optimizers import learning_rate_factor
@@ -53,7 +54,7 @@ class Loop:
         resuming takes that step from its beginning.
         """
         steps = self.job.steps
-        report = _Report(self.job, self.run, first_step)
+        report = _Report(self.job, self.run, first_step, self.accelerator.device)
         bad_steps = 0
         for step in range(first_step, steps.total):
             self._set_learning_rates(step)
@@ -116,7 +117,8 @@ class Loop:
 class _Report:
     """Step events, at most ten a second, with the loss averaged over the steps since the last one."""
 
-    def __init__(self, job: TrainJob, run: Run, first_step: int) -> None:
+    def __init__(self, job: TrainJob, run: Run, first_step: int, device: torch.device) -> None:
+        self.device = device
         self.total = job.steps.total
         self.run = run
         self.first_step = first_step
@@ -142,6 +144,7 @@ class _Report:
                 learning_rate=learning_rate,
                 pictures_per_second=(self.pictures - before) / seconds,
                 seconds_left=(self.total - step) * seconds / max(step - first, 1),
+                memory=peak_memory(self.device),
             )
         )
         self.losses.clear()

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from trainer.contract.common import SavedPrecision
 from trainer.contract.train import Lora, TrainJob
+from trainer.dataset.buckets import training_size
 from trainer.dataset.captions import split_tags
+from trainer.dataset.pictures import Size
 from trainer.models.device import mixed_precision
 from trainer.models.family import LATENT_TO_RGB_KEY, Bundle
-from trainer.training.examples import Examples, training_size
+from trainer.training.examples import Examples
 
 _BASE_VERSIONS = {
     ("sd1", "epsilon"): "sd_v1",
@@ -50,7 +52,7 @@ def without_folders(job: TrainJob) -> TrainJob:
 def _kohya(
     job: TrainJob, bundle: Bundle, examples: Examples, model_hash: str, steps: int, started: float, ended: float
 ) -> dict[str, str]:
-    width, height = training_size(job.data, bundle)
+    width, height = training_size(job.data, Size(*bundle.default_size))
     per_epoch = len(examples.subject)
     values: dict[str, object] = {
         "ss_v2": bundle.family.name == "sd2",
@@ -103,7 +105,7 @@ def _network(method: Lora) -> dict[str, str]:
 
 def _modelspec(job: TrainJob, bundle: Bundle, ended: float) -> dict[str, str]:
     of_lora = isinstance(job.method, Lora)
-    width, height = training_size(job.data, bundle) if of_lora else bundle.default_size
+    width, height = training_size(job.data, Size(*bundle.default_size)) if of_lora else bundle.default_size
     values = {
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": bundle.architecture + ("/lora" if of_lora else ""),

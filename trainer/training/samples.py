@@ -2,29 +2,39 @@
 
 from pathlib import Path
 
+from PIL import Image
+
 from trainer.contract import events
+from trainer.contract.common import Sampling
 from trainer.contract.generate import GenerateJob
 from trainer.contract.run import Run
 from trainer.contract.train import Samples, TrainJob
 from trainer.generation.metadata import picture_job, write_picture
 from trainer.generation.pipeline import sample, to_pictures
+from trainer.generation.samplers import OnStep
 from trainer.models.family import Bundle
+
+
+def draw(job: TrainJob, bundle: Bundle, prompt: str, sampling: Sampling, on_step: OnStep) -> Image.Image:
+    """The preview of a prompt, drawn as `sampling` says with the weights as they are."""
+    latents = sample(
+        bundle,
+        prompts=[prompt],
+        negatives=[""],
+        size=bundle.default_size,
+        sampling=sampling,
+        seeds=[job.samples.seed],
+        on_step=on_step,
+    )
+    (picture,) = to_pictures(bundle, latents)
+    return picture
 
 
 def make_samples(job: TrainJob, bundle: Bundle, run: Run, folder: Path, step: int) -> None:
     """One picture for each preview prompt into `folder`, named by step and place. Cancels between sampler steps."""
     run.status(f"making previews at step {step}")
     for place, prompt in enumerate(job.samples.prompts):
-        latents = sample(
-            bundle,
-            prompts=[prompt],
-            negatives=[""],
-            size=bundle.default_size,
-            sampling=job.samples.sampling,
-            seeds=[job.samples.seed],
-            on_step=lambda index, clean: run.check(),
-        )
-        (picture,) = to_pictures(bundle, latents)
+        picture = draw(job, bundle, prompt, job.samples.sampling, lambda index, clean: run.check())
         path = folder / f"step-{step:08d}-{place}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_picture(path, picture, _as_job(job, job.samples, prompt, bundle), model=bundle.source.stem)

@@ -1,16 +1,12 @@
 """A training job from its form to its file: everything around the loop."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch.optim import Optimizer
 
 from trainer.contract import events
@@ -21,9 +17,6 @@ from trainer.contract.train import TrainJob
 from trainer.files import sha256
 from trainer.home import Home
 from trainer.library.install import install
-from trainer.models.device import mixed_precision
-from trainer.models.family import Bundle
-from trainer.models.opening import nan_tensors, open_model
 from trainer.training.checkpoint import (
     Checkpoint,
     newest_valid,
@@ -31,15 +24,11 @@ from trainer.training.checkpoint import (
     require_same_job,
     save_checkpoint,
 )
-from trainer.training.examples import Examples, gather
 from trainer.training.feed import Feed, store_folder
 from trainer.training.loop import Loop
 from trainer.training.metadata import file_metadata
-from trainer.training.methods.method import Method
-from trainer.training.methods.table import METHODS
-from trainer.training.optimizers import build_optimizer
-from trainer.training.randomness import place_seed
 from trainer.training.samples import make_samples
+from trainer.training.setup import Setup, opened, set_up, training_mode
 from trainer.training.store import TensorStore
 
 
@@ -49,22 +38,13 @@ def train(job: TrainJob, run: Run, home: Home) -> tuple[Path, ...]:
     Raises UserError, or Cancelled after writing a checkpoint. `run.folder` must be set.
     """
     started = time.time()
-    torch.manual_seed(place_seed(job.steps.seed, "blank model"))
-    bundle = open_model(job.model, home, hardware=job.hardware, run=run)
-    _require_numbers(bundle)
-    examples = gather(job, bundle, run)
-    accelerator = _accelerator(bundle)
-    method = METHODS[job.method.kind](bundle, job)
-    try:
-        with TensorStore(store_folder(home.cache)) as store:
-            feed = Feed(job, bundle, method, examples, store)
-            feed.prepare(run)
-            optimizer: Optimizer = accelerator.prepare(build_optimizer(job.optimizer, method.groups()))
-            work = _Training(job, run, home, bundle, method, feed, examples, optimizer, accelerator)
-            work.go()
-            return work.finish(started)
-    finally:
-        method.detach()
+    bundle = opened(job, run, home)
+    with set_up(job, bundle, run) as setup, TensorStore(store_folder(home.cache)) as store:
+        feed = Feed(job, bundle, setup.method, setup.examples, store)
+        feed.prepare(run)
+        work = _Training(setup, run, home, feed, setup.optimizer())
+        work.go()
+        return work.finish(started)
 
 
 def resume(run: Run, home: Home) -> tuple[Path, ...]:
@@ -80,17 +60,17 @@ def resume(run: Run, home: Home) -> tuple[Path, ...]:
 class _Training:
     """One run with everything in place."""
 
-    job: TrainJob
+    setup: Setup
     run: Run
     home: Home
-    bundle: Bundle
-    method: Method
     feed: Feed
-    examples: Examples
     optimizer: Optimizer
-    accelerator: Accelerator
     step: int = field(default=0, init=False)
     """Optimizer steps done."""
+
+    @property
+    def job(self) -> TrainJob:
+        return self.setup.job
 
     @property
     def folder(self) -> Path:
@@ -99,12 +79,13 @@ class _Training:
 
     def go(self) -> None:
         # before the checkpoint is loaded: it brings the rates of its own step, and the schedule counts from the job's
-        loop = Loop(self.job, self.method, self.feed, self.optimizer, self.accelerator, self.run, self._at_step)
+        setup = self.setup
+        loop = Loop(setup.job, setup.method, self.feed, self.optimizer, setup.accelerator, self.run, self._at_step)
         self._restore()
-        self._prepare_networks()
+        setup.prepare_networks()
         if self.step == 0:
             self._sample()
-        with _training_mode(self.optimizer):
+        with training_mode(self.optimizer):
             try:
                 loop.train(self.step)
             except Cancelled:
@@ -117,10 +98,10 @@ class _Training:
         output = self.folder / "output"
         try:
             metadata = file_metadata(
-                self.job, self.bundle, self.examples, self.model_hash, self.step, started, time.time()
+                self.job, self.setup.bundle, self.setup.examples, self.model_hash, self.step, started, time.time()
             )
             output.mkdir(parents=True, exist_ok=True)
-            path = self.method.save(output, metadata, self.feed.batch)
+            path = self.setup.method.save(output, metadata, self.feed.batch)
         except BaseException:
             self._save_checkpoint()  # a full disk must not cost the training
             raise
@@ -137,20 +118,14 @@ class _Training:
         if checkpoint is None:
             return
         require_same_job(checkpoint.job, self._identity())
-        require_same_data(checkpoint.data, self.examples.fingerprint)
-        self.method.load_state(checkpoint.weights)
+        require_same_data(checkpoint.data, self.setup.examples.fingerprint)
+        self.setup.method.load_state(checkpoint.weights)
         self.optimizer.load_state_dict(dict(checkpoint.optimizer))
         _lay_out_alike(self.optimizer)
-        if self.accelerator.scaler is not None and checkpoint.scaler:
-            self.accelerator.scaler.load_state_dict(dict(checkpoint.scaler))
+        if self.setup.accelerator.scaler is not None and checkpoint.scaler:
+            self.setup.accelerator.scaler.load_state_dict(dict(checkpoint.scaler))
         self.step = checkpoint.step
         self.run.status(f"resuming after step {self.step}")
-
-    def _prepare_networks(self) -> None:
-        if self.job.steps.gradient_checkpointing:
-            # both networks checkpoint only in training mode; neither has any dropout then
-            self.bundle.unet.train()
-            self.bundle.unet.enable_gradient_checkpointing()
 
     def _at_step(self, step: int) -> None:
         self.step = step
@@ -164,13 +139,13 @@ class _Training:
     def _sample(self) -> None:
         if not self.job.samples.every or not self.job.samples.prompts:
             return
-        with _evaluation_mode(self.optimizer), self.method.averaged(), self.accelerator.autocast():
-            make_samples(self.job, self.bundle, self.run, self.folder / "samples", self.step)
+        with self.setup.drawing(self.optimizer):
+            make_samples(self.job, self.setup.bundle, self.run, self.folder / "samples", self.step)
 
     @cached_property
     def model_hash(self) -> str:
         """Hex SHA-256 of the model's file; empty for folders and blank models."""
-        return sha256(self.bundle.source) if self.bundle.source.is_file() else ""
+        return sha256(self.setup.bundle.source) if self.setup.bundle.source.is_file() else ""
 
     def _identity(self) -> dict[str, Any]:
         """What a run must have in common with the one it resumes: the job, and the very model that it names."""
@@ -179,31 +154,20 @@ class _Training:
     def _save_checkpoint(self) -> None:
         if self.step == 0:
             return
-        scaler = self.accelerator.scaler
+        scaler = self.setup.accelerator.scaler
         path = save_checkpoint(
             self.folder / "checkpoints",
             Checkpoint(
                 step=self.step,
-                weights=self.method.state(),
+                weights=self.setup.method.state(),
                 optimizer=self.optimizer.state_dict(),
                 job=self._identity(),
-                data=self.examples.fingerprint,
+                data=self.setup.examples.fingerprint,
                 scaler=scaler.state_dict() if scaler is not None else {},
             ),
             self.job.output.keep_checkpoints,
         )
         self.run.emit(events.Saved(what="checkpoint", path=str(path)))
-
-
-def _require_numbers(bundle: Bundle) -> None:
-    damaged = nan_tensors(bundle)
-    if damaged:
-        raise UserError(
-            f"{bundle.source.name or 'The model'} can't be trained on: {len(damaged)} of its tensors hold values that "
-            "are not numbers.",
-            "Get the model again or choose another one; if hardware.precision is fp16, set it to bf16 or fp32.",
-            f"The first is {damaged[0]}.",
-        )
 
 
 def _lay_out_alike(optimizer: Optimizer) -> None:
@@ -213,43 +177,3 @@ def _lay_out_alike(optimizer: Optimizer) -> None:
         for name, value in state.items():
             if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
                 state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-
-
-def _accelerator(bundle: Bundle) -> Accelerator:
-    """Device and mixed precision. The state that accelerate shares between instances is of an earlier job: dropped."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(cpu=bundle.device.type == "cpu", mixed_precision=mixed_precision(bundle.dtype))
-
-
-@contextmanager
-def _training_mode(optimizer: Optimizer) -> Iterator[None]:
-    """Schedule-free optimizers keep two sets of weights: one to train at, one to use."""
-    _switch(optimizer, "train")
-    try:
-        yield
-    finally:
-        _switch(optimizer, "eval")
-
-
-@contextmanager
-def _evaluation_mode(optimizer: Optimizer) -> Iterator[None]:
-    """The weights to use for a while. There and back is not exact, so those to train at are kept and put back."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    kept = [parameter.detach().clone() for parameter in parameters] if _switch_of(optimizer, "eval") else []
-    _switch(optimizer, "eval")
-    try:
-        yield
-    finally:
-        _switch(optimizer, "train")
-        for parameter, weights in zip(parameters, kept, strict=False):
-            parameter.data.copy_(weights)
-
-
-def _switch(optimizer: Optimizer, mode: str) -> None:
-    switch = _switch_of(optimizer, mode)
-    if switch is not None:
-        switch()
-
-
-def _switch_of(optimizer: Optimizer, mode: str) -> Callable[[], None] | None:
-    return getattr(getattr(optimizer, "optimizer", optimizer), mode, None)

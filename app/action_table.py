@@ -1,0 +1,75 @@
+"""Every action of the window in one table: its words, what it does, its keys; the menus are made from the same table.
+
+An action's name says who does it: `generate.vary` is the method `vary` of the page `generate`, `window.quit` is one of
+the window's own, and `go.train` brings a page to the front.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One row of the table. `keys` are the usual ones, in Qt's portable text; `icon` a name of app.theme.ICONS."""
+
+    name: str
+    words: str
+    does: str
+    keys: str = ""
+    icon: str = ""
+
+    @property
+    def group(self) -> str:
+        return self.name.partition(".")[0]
+
+
+TABLE = (
+    Deed("window.find_action", "Find an action or model…", "Every action and model by its name", "Ctrl+K", "search"),
+    Deed("window.open_menu", "The menu", "Everything that Gesso can do", "F10", "settings"),
+    Deed("window.open_file", "Open a file…", "Install a model, or take the settings of a picture", "Ctrl+O", "install"),
+    Deed("window.open_folder", "Open a folder of pictures…", "Train on its pictures", "Ctrl+Shift+O", "folder"),
+    Deed("window.change_scheme", "Light or dark", "Change between the dark and the light colours", "", "settings"),
+    Deed("window.stop_job", "Stop the running job", "What it has done is kept", "Ctrl+.", "stop"),
+    Deed("window.show_home", "Show my Gesso folder", "Open the folder of models, runs and pictures", "", "folder"),
+    Deed("window.welcome", "Welcome", "The three offers of the first start", "", "starred"),
+    Deed("window.quit", "Quit", "Close Gesso; a running training saves a checkpoint first", "Ctrl+Q", "close"),
+    Deed("go.generate", "Generate", "Make pictures", "Ctrl+1", "generate"),
+    Deed("go.train", "Train", "Teach a model something new", "Ctrl+2", "train"),
+    Deed("go.models", "Models", "Install models and look after them", "Ctrl+3", "models"),
+    Deed("go.gallery", "Gallery", "All pictures that were made", "Ctrl+4", "gallery"),
+    Deed("go.queue", "Queue", "Jobs that wait, run and have ended", "Ctrl+5", "queue"),
+    Deed("go.settings", "Settings", "Colours, folders, shortcuts", "Ctrl+6", "settings"),
+    Deed("generate.generate", "Generate", "Make pictures with these settings", "Ctrl+Return", "generate"),
+    Deed("generate.stop", "Stop", "Stop the picture in progress", "Esc", "stop"),
+    Deed("generate.vary", "Vary", "The same again with another seed", "Ctrl+R", "vary"),
+    Deed("generate.reuse", "Use these settings", "Fill the form with this picture's settings", "Ctrl+U", "reuse"),
+    Deed("generate.keep", "Keep", "Give the picture a star, or take it away", "Ctrl+D", "star"),
+    Deed("generate.compare", "Compare", "Lay the picture over another one", "Ctrl+B", "compare"),
+    Deed("generate.copy", "Copy the picture", "Put the picture on the clipboard", "Ctrl+Shift+C", "copy"),
+    Deed("generate.to_trash", "Move the picture to the trash", "It can be brought back from there", "", "remove"),
+    Deed("generate.show_folder", "Show in folder", "Open the folder that holds this picture", "", "folder"),
+    Deed("generate.swap_size", "Turn the size", "Width becomes height, and height width", "", "reuse"),
+    Deed("generate.draw_seed", "Draw a seed", "Write a new random seed into the form", "", "dice"),
+    Deed("generate.more_weight", "More weight", "Make the words under the cursor matter more", "Ctrl+Up", "up"),
+    Deed("generate.less_weight", "Less weight", "Make the words under the cursor matter less", "Ctrl+Down", "unfolded"),
+    Deed("train.start", "Start training", "Train with these settings", "Ctrl+Return", "train"),
+    Deed("train.pause", "Pause the training", "Save a checkpoint and free the machine", "", "pause"),
+    Deed("train.resume_shown", "Resume the training", "Go on from its last checkpoint", "", "play"),
+    Deed("train.stop", "Stop the training", "Save a checkpoint and stop", "", "stop"),
+    Deed("train.try_result", "Try it", "Open Generate with what was trained", "Ctrl+T", "generate"),
+    Deed("train.choose_folder", "Choose the pictures…", "Choose the folder of pictures to learn from", "", "folder"),
+    Deed("train.measure", "Measure", "Find out by a short run how long it takes and how much memory", "", "verify"),
+    Deed("train.find_field", "Find a setting", "Search the settings of the training", "Ctrl+F", "search"),
+    Deed("models_page.install_file", "Install a file…", "Copy a model file into your models", "Ctrl+I", "install"),
+    Deed("models_page.install_folder", "Install a folder…", "Copy a model in diffusers' folder layout", "", "folder"),
+    Deed("models_page.verify_selected", "Verify", "Read the whole file and compare its checksum", "", "verify"),
+    Deed("models_page.show_selected_in_folder", "Show in folder", "Open the folder that holds the model", "", "folder"),
+    Deed("models_page.remove_selected", "Move to the trash", "It can be brought back from there", "", "remove"),
+    Deed("models_page.search", "Find a model", "Search the list of models", "Ctrl+F", "search"),
+    Deed("gallery.search", "Find a picture", "Search in prompts and settings", "Ctrl+F", "search"),
+    Deed("gallery.star_selected", "Star", "Give the pictures a star, or take it away", "Ctrl+D", "star"),
+    Deed("gallery.use_selected", "Use these settings", "Open Generate with this picture's settings", "Ctrl+U", "reuse"),
+    Deed("gallery.compare_selected", "Compare", "Lay two pictures over one another", "Ctrl+B", "compare"),
+    Deed("gallery.full_view", "Full view", "Show the picture on the whole screen", "F11", "generate"),
+    Deed("gallery.trash_selected", "Move to the trash", "They can be brought back from there", "", "remove"),
+)  # fmt: skip
+"""In the order of the menus."""

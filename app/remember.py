@@ -1,0 +1,67 @@
+"""Writes down what the window remembers: soon after it changed, in the pool of threads, and at once when it closes."""
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from app.errand import Errand
+from app.settings import Settings, SettingsFile
+from trainer.contract.errors import UserError
+
+SOON = 1_000
+"""Milliseconds in which changes are gathered."""
+
+
+class Remember(QObject):
+    """`collect` brings the settings up to date with what the window shows. `trouble` says why they can't be kept."""
+
+    trouble = Signal(str)
+
+    def __init__(
+        self, file: SettingsFile, settings: Settings, collect: Callable[[], None], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._file, self._settings, self._collect = file, settings, collect
+        self._writing: Errand | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SOON)
+        self._timer.timeout.connect(self._write)
+
+    @Slot()
+    def soon(self) -> None:
+        """Waiting for a disk would hold up the window, so a thread does that."""
+        if not self._timer.isActive():
+            self._timer.start()
+
+    @Slot()
+    def now(self) -> None:
+        """What still waits in the pool is older, and is not written any more."""
+        self._timer.stop()
+        self._collect()
+        try:
+            self._file.save(self._settings)
+        except UserError as error:
+            self.trouble.emit(f"The settings could not be kept. {error}")
+
+    @Slot()
+    def _write(self) -> None:
+        if self._writing is not None:
+            self._timer.start()
+            return
+        self._collect()
+        text = self._file.text(self._settings)
+        self._writing = Errand(None, partial(self._file.write, text, self._file.next_number()))
+        self._writing.told.done.connect(self._written)
+        self._writing.told.failed.connect(self._refused)
+        self._writing.start()
+
+    @Slot(object, object)
+    def _written(self, _about: object, _outcome: object) -> None:
+        self._writing = None
+
+    @Slot(object, str)
+    def _refused(self, _about: object, why: str) -> None:
+        self._writing = None
+        self.trouble.emit(f"The settings could not be kept. {why}")

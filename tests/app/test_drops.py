@@ -1,0 +1,52 @@
+"""What dropping a file does, in words, before it happens."""
+
+from pathlib import Path
+
+from app.drops import use_of, uses_of
+from tests.app.pictures import write_png
+from tests.library import layouts
+from trainer.contract.generate import GenerateJob
+
+
+def test_a_picture_of_ours_brings_its_settings(tmp_path: Path) -> None:
+    picture = write_png(tmp_path / "made.png", GenerateJob(prompt="a cat"))
+    assert use_of(picture).does == "settings"
+    assert use_of(picture).words == "Use the settings of made.png"
+
+
+def test_a_picture_without_settings_is_told_what_would_help(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    use = use_of(write_png(path))
+    assert use.does == "nothing"
+    assert "drop their folder" in use.words
+
+
+def test_models_are_installed_and_pickles_are_not(tmp_path: Path) -> None:
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(b"")
+    assert use_of(model).does == "install"
+    pickle = tmp_path / "model.ckpt"
+    pickle.write_bytes(b"")
+    assert use_of(pickle).does == "nothing"
+    assert "safetensors" in use_of(pickle).words
+
+
+def test_a_folder_is_trained_on_unless_it_is_a_model(tmp_path: Path) -> None:
+    (tmp_path / "cats").mkdir()
+    assert use_of(tmp_path / "cats").does == "folder"
+    layouts.write_diffusers_folder(tmp_path / "model")
+    assert use_of(tmp_path / "model").does == "install"
+
+
+def test_of_several_one_folder_and_every_model_is_taken(tmp_path: Path) -> None:
+    paths = [
+        tmp_path / "a.safetensors",
+        tmp_path / "b.safetensors",
+        tmp_path / "one",
+        tmp_path / "two",
+        tmp_path / "x.txt",
+    ]
+    for path in paths:
+        path.mkdir() if not path.suffix else path.write_bytes(b"")
+    assert [use.path.name for use in uses_of(paths)] == ["a.safetensors", "b.safetensors", "one"]
+    assert [use.does for use in uses_of([tmp_path / "x.txt"])] == ["nothing"]
