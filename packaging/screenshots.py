@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QItemSelectionModel, QObject, QThreadPool, QTimer
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication
 
 from app.palette import Scheme
 from app.queue import Queued
@@ -169,7 +169,7 @@ def gallery(window: MainWindow, camera: Photographer) -> None:
     grid.go_to(0)
     camera.take("gallery")
     grid.selectionModel().select(grid.model().index(2, 0), QItemSelectionModel.SelectionFlag.Select)
-    next(one for one in window.gallery.findChildren(QPushButton) if one.text() == "Compare").click()
+    window.gallery.compare_selected()
     camera.until(lambda: window.gallery.comparison.isVisible(), "the comparison")
     camera.take("gallery-compare")
 

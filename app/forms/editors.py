@@ -157,6 +157,8 @@ CHOICES = {
     "bf16": "bf16",
     "fp16": "fp16 (half)",
     "gesso": "Gesso",
+    "original": "AUTOMATIC1111",
+    "comfyui": "ComfyUI",
 }
 """Values of fields as people know them; others are shown as they are."""
 

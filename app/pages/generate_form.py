@@ -26,7 +26,7 @@ from trainer.library.identity import Kind, ModelFamily
 
 LARGEST_SEED = 2**32 - 1
 """Of seeds that are drawn here: short enough to be read out. Any that a job takes can be typed."""
-FOLDED = ("sampler", "eta", "spacing", "compatibility")
+FOLDED = ("sampler", "eta", "spacing", "emphasis", "compatibility")
 
 Tree = dict[str, Any]
 
@@ -43,7 +43,9 @@ class GenerateForm(QWidget):
         self._before: Tree = {}
         self._model = ModelBox(models, Kind.CHECKPOINT)
         self._prompt = PromptBox("Prompt", "a red cat on the left of a mint background", 96, models)
-        self._negative = PromptBox("Not in the picture", "what the picture should keep away from", 52, models)
+        self._negative = PromptBox(
+            "Not in the picture", "what the picture should keep away from", 52, models, is_negative=True
+        )
         self._loras = LoraList(models)
         self._size = SizeBox()
         self._count = field_editor(GenerateJob, "count")

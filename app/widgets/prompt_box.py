@@ -9,14 +9,23 @@ from app.errand import Errand
 from app.models_list import Models
 from app.widgets.basics import button, label, named, row, set_words
 from app.widgets.prompt_edit import STEP, PromptEdit
-from app.widgets.prompt_names import lora_tags, remark, without_tags
+from app.widgets.prompt_names import Known, Remark, lora_use, remark, without_tags
 from app.widgets.prompt_tokens import Count, count, in_words
 from trainer.contract.common import LoraUse
-from trainer.contract.prompt import READ_BY_ENGINE, groups_in
 from trainer.library.identity import Kind
 
 TYPING = 120
 """Milliseconds after the last letter before the tokens are counted."""
+
+
+HELP = (
+    "Words, and how strongly they act: (cat:1.3) more, (cat:0.7) less. [cat:dog:0.5] changes half-way, [cat|dog] takes "
+    "turns, BREAK begins a new chunk. Names of your LoRA files and embeddings are offered while you type."
+)
+COUNTED = (
+    "A token is a short word or a part of a long one. The text encoder reads 75 at a time, a chunk; longer prompts are "
+    "read in several, and marks in the text show where the next begins."
+)
 
 
 class PromptBox(QWidget):
@@ -25,16 +34,20 @@ class PromptBox(QWidget):
     loras_wanted = Signal(object)
     counted = Signal(object)
 
-    def __init__(self, name: str, example: str, height: int, models: Models) -> None:
+    def __init__(self, name: str, example: str, height: int, models: Models, *, is_negative: bool = False) -> None:
         super().__init__()
         self._models = models
+        self._is_negative = is_negative
+        self._said = Remark()
         self._counting: Errand | None = None
-        self.edit = PromptEdit(example, height)
-        self.edit.setToolTip("Plain words. Names of your LoRA files and embeddings are offered while you type.")
+        self.edit = PromptEdit(example, height, is_negative=is_negative)
+        self.edit.setToolTip(HELP)
         self._count = label("", "muted")
         self._count.setWordWrap(False)
         self._remark = label("", "warn")
-        self._move = button("Move there", "Take these LoRA files into the list below", self._move_tags, kind="quiet")
+        self._move = button(
+            "Move to the list", "Take these LoRA files into the list below", self._move_tags, kind="quiet"
+        )
         self._typing = QTimer(self, singleShot=True, interval=TYPING)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -76,11 +89,12 @@ class PromptBox(QWidget):
 
     @Slot()
     def _say(self) -> None:
-        text = self.text()
-        words = remark(text, self._names(Kind.EMBEDDING), has_weights=any(one.is_closed for one in groups_in(text)))
-        self._remark.setText(words)
-        self._move.setVisible(bool(lora_tags(text)))
-        self._line.setVisible(bool(words))
+        known = Known(*(tuple(self._names(kind)) for kind in (Kind.LORA, Kind.EMBEDDING)))
+        self._said = remark(self.text(), known, is_negative=self._is_negative)
+        self._remark.setText(self._said.words)
+        set_words(self._remark, "warn" if self._said.is_warning else "muted")
+        self._move.setVisible(bool(self._said.movable))
+        self._line.setVisible(bool(self._said.words))
 
     @Slot(str)
     def _want(self, name: str) -> None:
@@ -88,16 +102,16 @@ class PromptBox(QWidget):
 
     @Slot()
     def _move_tags(self) -> None:
-        tags = lora_tags(self.text())
-        self.set_text(without_tags(self.text(), tags))
-        self.loras_wanted.emit(tuple(tag.use for tag in tags))
+        moved = self._said.movable
+        self.set_text(without_tags(self.text(), moved))
+        self.loras_wanted.emit(tuple(lora_use(tag) for tag in moved))
 
     @Slot()
     def _ask(self) -> None:
         """Count in the pool, one text at a time."""
         if self._counting is None:
             text = self.text()
-            self._counting = Errand(text, partial(count, text))
+            self._counting = Errand(text, partial(count, text, is_negative=self._is_negative))
             self._counting.told.done.connect(self._take_count)
             self._counting.told.failed.connect(self._give_up)
             self._counting.start()
@@ -119,11 +133,5 @@ class PromptBox(QWidget):
 
     def _show(self, text: str, counted: Count) -> None:
         self._count.setText(in_words(counted))
-        is_cut = counted.chunks > 1 and "chunks" not in READ_BY_ENGINE
-        set_words(self._count, "warn" if is_cut else "muted")
-        self._count.setToolTip(
-            "What stands behind the mark is not read: the text encoder takes 75 tokens."
-            if is_cut
-            else "A token is a short word or a part of a long one. The text encoder takes 75 at a time."
-        )
+        self._count.setToolTip(COUNTED)
         self.edit.set_ends(text, counted.ends)

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QCompleter, QListView, QPlainTextEdit
 
 from app.theme import theme
 from app.widgets.prompt_marks import PromptMarks, qt_places
-from app.widgets.prompt_names import typed_name
+from app.widgets.prompt_names import Known, typed_name
 from trainer.contract.prompt import reweighted
 
 STEP = 0.1
@@ -31,9 +31,10 @@ class PromptEdit(QPlainTextEdit):
     edited = Signal()
     lora_chosen = Signal(str)
 
-    def __init__(self, example: str, height: int) -> None:
+    def __init__(self, example: str, height: int, *, is_negative: bool = False) -> None:
         super().__init__()
-        self._embeddings: tuple[str, ...] = ()
+        self._is_negative = is_negative
+        self._known = Known()
         self._ends: tuple[int, ...] = ()
         self._counted = ""
         self._marked = ""
@@ -61,7 +62,7 @@ class PromptEdit(QPlainTextEdit):
 
     def set_names(self, loras: Sequence[str], embeddings: Sequence[str]) -> None:
         """What is offered while typing, and what is known."""
-        self._embeddings = tuple(embeddings)
+        self._known = Known(tuple(loras), tuple(embeddings))
         offers = [
             f"{name}{BETWEEN}{kind}" for kind, names in ((EMBEDDING, embeddings), (LORA, loras)) for name in names
         ]
@@ -72,7 +73,7 @@ class PromptEdit(QPlainTextEdit):
     def set_ends(self, text: str, ends: Collection[int]) -> None:
         """Where chunks of `text` end, as app.widgets.prompt_tokens counts them."""
         self._counted, self._ends = text, tuple(ends)
-        self._mark_anew()
+        self.viewport().update()
 
     def change_weight(self, by: float) -> None:
         """Of what is selected, else of the brackets or the word under the cursor; one step to undo."""
@@ -112,7 +113,7 @@ class PromptEdit(QPlainTextEdit):
         if not self._ends or self._counted != text:
             return
         painter = QPainter(self.viewport())
-        painter.setPen(QPen(theme().colour("warn"), 1))
+        painter.setPen(QPen(theme().colour("muted"), 1))
         cursor, places = QTextCursor(self.document()), qt_places(text)
         for end in self._ends:
             cursor.setPosition(places[end])
@@ -155,8 +156,7 @@ class PromptEdit(QPlainTextEdit):
 
     @Slot()
     def _mark_anew(self) -> None:
-        ends = self._ends if self._counted == self.text() else ()
-        self._marks.mark(self.text(), self._embeddings, ends)
+        self._marks.mark(self.text(), self._known, is_negative=self._is_negative)
         self.viewport().update()
 
 

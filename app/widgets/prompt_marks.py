@@ -1,13 +1,15 @@
-"""How a prompt looks: words coloured by their weight, unknown names underlined, what is not read pale."""
+"""How a prompt looks: words coloured by their weight, unknown names underlined."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from PySide6.QtGui import QColor, QSyntaxHighlighter, QTextCharFormat, QTextDocument
 
 from app.theme import theme
-from app.widgets.prompt_names import embedding_names, lora_tags
-from trainer.contract.prompt import READ_BY_ENGINE, pieces
+from app.widgets.prompt_names import Known, embedding_names
+from trainer.contract.prompt import pieces
+from trainer.contract.prompt_schedule import everything, never_read
+from trainer.contract.prompt_tags import tags
 
 STRONGEST = 1.6
 """The weight from which on a word stands fully in the accent's colour."""
@@ -23,9 +25,9 @@ class PromptMarks(QSyntaxHighlighter):
         super().__init__(document)
         self._looks: list[Look] = []
 
-    def mark(self, text: str, embeddings: Collection[str], ends: Collection[int]) -> None:
+    def mark(self, text: str, known: Known, *, is_negative: bool) -> None:
         places = qt_places(text)
-        found = [*_by_weight(text), *_names(text, embeddings), *_unread(text, ends)]
+        found = [*_by_weight(text, is_negative), *_amiss(text, known, is_negative)]
         looks = [(places[start], places[end], look) for start, end, look in found]
         if looks or self._looks:
             self._looks = looks
@@ -60,12 +62,13 @@ def qt_places(text: str) -> Sequence[int]:
     return [0, *accumulate(2 if letter > "\uffff" else 1 for letter in text)]
 
 
-def _by_weight(text: str) -> Iterator[Look]:
-    """Runs of the text that do not weigh 1, and the brackets in a quiet colour."""
+def _by_weight(text: str, is_negative: bool) -> Iterator[Look]:
+    """Runs of the text that do not weigh 1; brackets, and what else is no word, in a quiet colour."""
     weights: list[float | None] = [None] * len(text)
-    for piece in pieces(text):
-        for origin in piece.origins:
-            weights[origin] = piece.weight
+    for excerpt in everything(text, is_negative=is_negative):
+        for piece in pieces(excerpt.text):
+            for origin in piece.origins:
+                weights[excerpt.origins[origin]] = None if piece.is_break else piece.weight
     start = 0
     for place in range(1, len(text) + 1):
         if place == len(text) or weights[place] != weights[start]:
@@ -76,20 +79,16 @@ def _by_weight(text: str) -> Iterator[Look]:
             start = place
 
 
-def _names(text: str, embeddings: Collection[str]) -> Iterator[Look]:
+def _amiss(text: str, known: Known, is_negative: bool) -> Iterator[Look]:
+    """Wavy lines under what does not act as it stands."""
     wavy = QTextCharFormat()
     wavy.setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)
     wavy.setUnderlineColor(theme().colour("error"))
-    for tag in lora_tags(text):
-        yield tag.start, tag.end, wavy
-    for name in embedding_names(text, embeddings):
+    for tag in tags(text):
+        if is_negative or not tag.is_lora or tag.problem or not known.has_lora(tag.name):
+            yield tag.start, tag.end, wavy
+    for name in embedding_names(text, known.embeddings):
         if not name.is_known:
             yield name.start, name.end, wavy
-
-
-def _unread(text: str, ends: Collection[int]) -> Iterator[Look]:
-    first = next(iter(ends), len(text))
-    if first < len(text) and "chunks" not in READ_BY_ENGINE:
-        pale = QTextCharFormat()
-        pale.setForeground(theme().colour("edge"))
-        yield first, len(text), pale
+    for start, end in never_read(text, is_negative=is_negative):
+        yield start, end, wavy

@@ -1,28 +1,19 @@
 """Names of the user's models in a prompt: LoRA tags as A1111 writes them, embeddings, and what is unknown of them."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from trainer.contract.common import LoraUse
-from trainer.contract.prompt import READ_BY_ENGINE
+from trainer.contract.prompt_schedule import never_read
+from trainer.contract.prompt_tags import Tag, tags
 
-_LORA = re.compile(r"<(?:lora|lyco):([^<>:]+)((?::[^<>:]*)*)>", re.IGNORECASE)
 _EMBEDDING = re.compile(r"\bembedding:([^\s,()\[\]<>:]+)", re.IGNORECASE)
 _WORD = re.compile(r"[^\s,()\[\]<>:|{}]+")
 _TYPED = re.compile(r"(?:<(?:lora|lyco)?:?|embedding:)?[^\s,()\[\]<>:|{}]*\Z", re.IGNORECASE)
 LARGEST_LORA_WEIGHT = 4.0
 LEAST_TYPED = 2
 """Letters after which names are offered; after `<` and `embedding:` at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoraTag:
-    """`<lora:name:weight>`, which stands at `prompt[start:end]`."""
-
-    start: int
-    end: int
-    use: LoraUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +26,9 @@ class Name:
     is_known: bool
 
 
-def lora_tags(prompt: str) -> list[LoraTag]:
-    """A weight that is no number counts as 1; with several, the first is taken."""
-    return [
-        LoraTag(found.start(), found.end(), LoraUse(name=found[1].strip(), weight=_weight(found[2])))
-        for found in _LORA.finditer(prompt)
-        if found[1].strip()
-    ]
-
-
-def without_tags(prompt: str, tags: list[LoraTag]) -> str:
+def without_tags(prompt: str, cut: Sequence[Tag]) -> str:
     """The prompt with these cut out, and the comma that would be left alone."""
-    for tag in reversed(tags):
+    for tag in reversed(cut):
         before, after = prompt[: tag.start].rstrip(" "), prompt[tag.end :].lstrip(" ")
         if (not before or before.endswith((",", "\n"))) and after.startswith(","):
             after = after[1:].lstrip(" ")
@@ -60,10 +42,15 @@ def without_tags(prompt: str, tags: list[LoraTag]) -> str:
 def embedding_names(prompt: str, known: Collection[str]) -> list[Name]:
     """Embeddings by their bare names, as A1111 has them, and `embedding:name`, as ComfyUI writes it."""
     folded = {name.casefold() for name in known}
-    found = [Name(one.start(), one.end(), one[1], one[1].casefold() in folded) for one in _EMBEDDING.finditer(prompt)]
-    marked = {name.end for name in found}
+    found: list[Name] = []
+    for one in _EMBEDDING.finditer(prompt):
+        rest = prompt[one.start(1) :].casefold()
+        name = max((name for name in folded if rest.startswith(name)), key=len, default="")
+        found.append(Name(one.start(), one.start(1) + len(name) if name else one.end(), name or one[1], bool(name)))
+    marked = list(found)
     for word in _WORD.finditer(prompt):
-        if word.group().casefold() in folded and word.end() not in marked:
+        is_marked = any(name.start <= word.start() < name.end for name in marked)
+        if word.group().casefold() in folded and not is_marked:
             found.append(Name(word.start(), word.end(), word.group(), True))
     return sorted(found, key=lambda name: name.start)
 
@@ -80,27 +67,56 @@ def typed_name(before: str) -> tuple[str, int]:
     return (name, len(typed)) if marked or len(name) >= LEAST_TYPED else ("", 0)
 
 
-def remark(prompt: str, embeddings: Collection[str], *, has_weights: bool) -> str:
-    """One sentence on what of this prompt will not act as it stands; "" mostly."""
-    tags = lora_tags(prompt)
-    if tags:
-        names = ", ".join(tag.use.name for tag in tags)
-        return f"{names}: LoRA files act from the list below, not from the prompt."
-    named = embedding_names(prompt, embeddings)
-    unknown = [name.name for name in named if not name.is_known]
-    if unknown:
-        return f"There is no embedding named {unknown[0]}."
-    if named and "embeddings" not in READ_BY_ENGINE:
-        return f"{named[0].name} is read as plain words: embeddings do not act yet."
-    if has_weights and "weights" not in READ_BY_ENGINE:
-        return "Weights do not act yet: brackets and numbers are read as plain words."
-    return ""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Names of the library."""
+
+    loras: tuple[str, ...] = ()
+    embeddings: tuple[str, ...] = ()
+
+    def has_lora(self, name: str) -> bool:
+        """A path is taken for one that is there."""
+        folded = name.casefold().removesuffix(".safetensors")
+        return "/" in name or "\\" in name or any(folded == known.casefold() for known in self.loras)
 
 
-def _weight(arguments: str) -> float:
-    first = arguments.removeprefix(":").split(":")[0].strip()
-    try:
-        weight = float(first)
-    except ValueError:
-        return 1.0
-    return min(LARGEST_LORA_WEIGHT, max(-LARGEST_LORA_WEIGHT, weight)) if weight == weight else 1.0
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sentence on a prompt; "" mostly. `movable` are tags that the list of LoRA files could hold."""
+
+    words: str = ""
+    is_warning: bool = True
+    movable: tuple[Tag, ...] = ()
+
+
+def remark(prompt: str, known: Known, *, is_negative: bool) -> Remark:
+    """What in this prompt does not act as it stands; else what its tags bring in."""
+    found = [tag for tag in tags(prompt) if tag.is_lora]
+    movable = tuple(tag for tag in found if known.has_lora(tag.name) and (is_negative or tag.unet == tag.text_encoder))
+    words = next(_problems(prompt, found, known, is_negative=is_negative), "")
+    if words or not found:
+        return Remark(words, movable=movable)
+    names = ", ".join(dict.fromkeys(tag.name for tag in found))
+    return Remark(f"Laid over the model by this prompt: {names}.", is_warning=False, movable=movable)
+
+
+def _problems(prompt: str, found: Sequence[Tag], known: Known, *, is_negative: bool) -> Iterator[str]:
+    if is_negative and found:
+        yield f"{found[0].name}: LoRA files act from the prompt or the list below, not from here."
+    for tag in found:
+        if not known.has_lora(tag.name):
+            yield f"There is no LoRA named {tag.name}."
+        if tag.problem:
+            yield f"{tag.problem} is no weight for {tag.name}: write <lora:{tag.name}:0.8>."
+    for tag in tags(prompt):
+        if not tag.is_lora and not is_negative:
+            yield f"{prompt[tag.start : tag.end]} is not known here, and takes no part."
+    for name in embedding_names(prompt, known.embeddings):
+        if not name.is_known:
+            yield f"There is no embedding named {name.name}."
+    for start, end in never_read(prompt, is_negative=is_negative):
+        yield f"{prompt[start:end].strip()} is never read: its step lies behind the last one."
+
+
+def lora_use(tag: Tag) -> LoraUse:
+    return LoraUse(name=tag.name, weight=min(LARGEST_LORA_WEIGHT, max(-LARGEST_LORA_WEIGHT, tag.unet)))

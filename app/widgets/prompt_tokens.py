@@ -5,21 +5,22 @@ CLIPTokenizer builds it: importing that would cost the window seconds.
 """
 
 import functools
-import gzip
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.errand import Errand
-from trainer.contract.prompt import CHUNK, READ_BY_ENGINE, Piece, pieces
-from trainer.home import RESOURCES
+from trainer.contract.prompt import pieces
+from trainer.contract.prompt_chunks import CHUNK, COMMA, chunked
+from trainer.contract.prompt_schedule import Excerpt, branches, negative_steps
+from trainer.library.vocabulary import END, START, WORD_END, vocabulary
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-VOCABULARY = RESOURCES / "tokenizer" / "bpe_simple_vocab_16e6.txt.gz"
-VOCABULARY_SIZE = 49_408
-_START, _END, _WORD_END = "<|startoftext|>", "<|endoftext|>", "</w>"
+STEPS = 100
+"""In how many steps a prompt that changes is looked through for its longest text."""
+
 _WORDS = r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
 """What is a word: openai/CLIP, clip/simple_tokenizer.py, `pat`."""
 _building = threading.Lock()
@@ -27,7 +28,7 @@ _building = threading.Lock()
 
 @dataclass(frozen=True)
 class Count:
-    """Of one prompt. `ends` are the places in it at which a chunk is full and more follows."""
+    """Of what is read at a time of one prompt. `ends` are the places in it at which another chunk begins."""
 
     tokens: int
     ends: tuple[int, ...] = ()
@@ -37,29 +38,37 @@ class Count:
         return len(self.ends) + 1
 
 
-def count(prompt: str, _errand: Errand | None = None) -> Count:
-    """To be called in a thread of the pool: the first call reads the vocabulary, which takes a tenth of a second."""
-    read = pieces(prompt) if "weights" in READ_BY_ENGINE else [_as_it_stands(prompt)]
-    places: list[int] = []
-    with _building:
-        tokenizer = _tokenizer()
-    for piece in read:
-        encoding = tokenizer.encode(piece.text, add_special_tokens=False)
-        places += [piece.origins[start] for start, _ in encoding.offsets]
-    return Count(len(places), tuple(places[CHUNK::CHUNK]))
+def count(prompt: str, _errand: Errand | None = None, *, is_negative: bool = False) -> Count:
+    """Of a prompt that changes from step to step, or is composed, the longest text.
+
+    To be called in a thread of the pool: the first call reads the vocabulary, which takes a tenth of a second.
+    """
+    parts = [negative_steps(prompt, STEPS)] if is_negative else [part.steps for part in branches(prompt, STEPS)]
+    excerpts = {id(excerpt): excerpt for part in parts for excerpt in part}
+    return max((_counted(excerpt) for excerpt in excerpts.values()), key=lambda one: (one.chunks, one.tokens))
 
 
 def in_words(counted: Count) -> str:
-    """`12 of 75 tokens`, `81 tokens, 2 chunks`; or what is lost where the engine reads one chunk only."""
+    """`12 of 75 tokens`; `81 tokens, 2 chunks`."""
     if counted.chunks == 1:
         return f"{counted.tokens} of {CHUNK} tokens"
-    if "chunks" in READ_BY_ENGINE:
-        return f"{counted.tokens} tokens, {counted.chunks} chunks"
-    return f"{counted.tokens} tokens, the first {CHUNK} are read"
+    return f"{counted.tokens} tokens, {counted.chunks} chunks"
 
 
-def _as_it_stands(prompt: str) -> Piece:
-    return Piece(prompt, 1.0, tuple(range(len(prompt))))
+def _counted(excerpt: Excerpt) -> Count:
+    with _building:
+        tokenizer = _tokenizer()
+    tokens: list[tuple[int, int] | None] = []
+    """(id, where in the prompt it begins); None for a BREAK."""
+    for piece in pieces(excerpt.text):
+        if piece.is_break:
+            tokens.append(None)
+            continue
+        encoding = tokenizer.encode(piece.text, add_special_tokens=False)
+        places = (excerpt.origins[piece.origins[start]] for start, _ in encoding.offsets)
+        tokens += zip(encoding.ids, places, strict=True)
+    chunks = chunked(tokens, size=lambda token: 1, is_comma=lambda token: token[0] == COMMA)
+    return Count(sum(map(len, chunks)), tuple(chunk[0][1] for chunk in chunks[1:] if chunk))
 
 
 @functools.cache
@@ -67,15 +76,15 @@ def _tokenizer() -> "Tokenizer":
     from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
     from tokenizers.models import BPE
 
-    vocabulary, merges = _vocabulary()
+    ids, merges = vocabulary()
     made = Tokenizer(
         BPE(
-            vocab=vocabulary,
+            vocab=ids,
             merges=merges,
             continuing_subword_prefix="",
-            end_of_word_suffix=_WORD_END,
+            end_of_word_suffix=WORD_END,
             fuse_unk=False,
-            unk_token=_END,
+            unk_token=END,
         )
     )
     made.normalizer = normalizers.Sequence(
@@ -87,18 +96,5 @@ def _tokenizer() -> "Tokenizer":
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
-    made.add_special_tokens([AddedToken(mark, normalized=False, special=True) for mark in (_START, _END)])
+    made.add_special_tokens([AddedToken(mark, normalized=False, special=True) for mark in (START, END)])
     return made
-
-
-def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Token to id, and the merges in order of rank: as openai/CLIP, clip/simple_tokenizer.py, numbers them."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    letters = [chr(byte) for byte in printable] + [chr(0x100 + index) for index in range(256 - len(printable))]
-    tokens = letters + [letter + _WORD_END for letter in letters]
-    lines = gzip.decompress(VOCABULARY.read_bytes()).decode("utf-8").split("\n")
-    pairs = (line.split() for line in lines[1 : 1 + VOCABULARY_SIZE - len(tokens) - 2])
-    merges = [(left, right) for left, right in pairs]
-    tokens += [left + right for left, right in merges]
-    tokens += [_START, _END]
-    return {token: index for index, token in enumerate(tokens)}, merges

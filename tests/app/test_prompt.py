@@ -13,9 +13,10 @@ from app.theme import theme
 from app.widgets.prompt_box import PromptBox
 from app.widgets.prompt_edit import PromptEdit
 from app.widgets.prompt_marks import weight_colour
-from app.widgets.prompt_names import embedding_names, lora_tags, remark, typed_name, without_tags
+from app.widgets.prompt_names import Known, embedding_names, lora_use, remark, typed_name, without_tags
 from tests.library import layouts
 from trainer.contract.common import LoraUse
+from trainer.contract.prompt_tags import tags
 from trainer.home import Home
 
 
@@ -154,17 +155,26 @@ def test_words_that_are_no_names_offer_nothing(edit: PromptEdit) -> None:
     assert not edit._popup.isVisible()
 
 
-def test_tags_and_unknown_names_are_underlined(edit: PromptEdit) -> None:
-    edit.set_text("<lora:kiki:0.8> bad-hands embedding:nobody")
-    assert _looks(edit, _is_wavy) == ["<lora:kiki:0.8>", "embedding:nobody"]
+def test_names_that_are_not_there_are_underlined(edit: PromptEdit) -> None:
+    edit.set_text("<lora:kiki:0.8> bad-hands embedding:nobody <lora:nobody:1> [a:b:1.5]")
+    assert _looks(edit, _is_wavy) == ["embedding:nobody", "<lora:nobody:1>", "b"]
+
+
+def test_words_of_a_schedule_have_the_colour_of_their_weight_and_its_marks_are_quiet(edit: PromptEdit) -> None:
+    edit.set_text("a [red:(blue:1.3):0.5] [x|[y]] BREAK z")
+    assert _looks(edit, _has(weight_colour(1.3).name())) == ["blue"]
+    assert _looks(edit, _has(weight_colour(1 / 1.1).name())) == ["y"]
+    quiet = _looks(edit, _has(theme().colour("muted").name()))
+    assert [marks.strip() for marks in quiet] == ["[", ":(", ":1.3):0.5]", "[", "|[", "]] BREAK"]
 
 
 def test_lora_tags_move_to_the_list_with_one_click(qtbot: QtBot, box: PromptBox) -> None:
-    box.set_text("a cat, <lora:kiki:0.8>, at night <lora:other>")
-    assert "the list below" in box._remark.text()
+    box.set_text("a cat, <lora:kiki:0.8>, at night <lora:Kiki>")
+    assert "Laid over the model" in box._remark.text()
+    assert box._line.isVisibleTo(box)
     with qtbot.waitSignal(box.loras_wanted) as told:
         QTest.mouseClick(box._move, Qt.MouseButton.LeftButton)
-    assert told.args == [(LoraUse(name="kiki", weight=0.8), LoraUse(name="other"))]
+    assert told.args == [(LoraUse(name="kiki", weight=0.8), LoraUse(name="Kiki"))]
     assert box.text() == "a cat, at night"
     assert not box._line.isVisibleTo(box)
 
@@ -176,9 +186,8 @@ def test_tokens_are_counted_after_typing_and_the_76th_is_marked(qtbot: QtBot, bo
     assert box._count.text() == "3 of 75 tokens"
     with qtbot.waitSignal(box.counted):
         box.set_text("cat " * 81)
-    assert box._count.text() == "81 tokens, the first 75 are read"
-    unread = _looks(box.edit, _has(theme().colour("edge").name()))
-    assert unread == ["cat " * 6]
+    assert box._count.text() == "81 tokens, 2 chunks"
+    assert box.edit._ends == (75 * len("cat "),)
 
 
 def test_what_is_typed_while_tokens_are_counted_is_counted_too(qtbot: QtBot, box: PromptBox) -> None:
@@ -203,13 +212,13 @@ def test_set_text_can_be_undone(edit: PromptEdit) -> None:
         ("a <lora:kiki:0.8> b", [LoraUse(name="kiki", weight=0.8)]),
         ("<LoRA:kiki>", [LoraUse(name="kiki")]),
         ("<lora:a b:much>", [LoraUse(name="a b")]),
-        ("<lora:a:0.5:0.7:dyn>", [LoraUse(name="a", weight=0.5)]),
+        ("<lora:a:0.5:0.7:dyn>", [LoraUse(name="a", weight=0.7)]),
         ("<lora:a:99><lora:b:nan>", [LoraUse(name="a", weight=4), LoraUse(name="b")]),
         ("<lora:> <hypernet:x:1> < lora:a>", []),
     ],
 )
 def test_lora_tags_are_read_as_a1111_writes_them(prompt: str, uses: list[LoraUse]) -> None:
-    assert [tag.use for tag in lora_tags(prompt)] == uses
+    assert [lora_use(tag) for tag in tags(prompt) if tag.is_lora] == uses
 
 
 @pytest.mark.parametrize(
@@ -224,12 +233,14 @@ def test_lora_tags_are_read_as_a1111_writes_them(prompt: str, uses: list[LoraUse
     ],
 )
 def test_nothing_odd_is_left_where_a_tag_was(prompt: str, left: str) -> None:
-    assert without_tags(prompt, lora_tags(prompt)) == left
+    assert without_tags(prompt, tags(prompt)) == left
 
 
 def test_embeddings_are_known_by_their_bare_name() -> None:
     found = embedding_names("(Bad-Hands:1.2), hands, embedding:nobody", ["bad-hands"])
     assert [(name.name, name.is_known) for name in found] == [("Bad-Hands", True), ("nobody", False)]
+    (found,) = embedding_names("embedding:Two words, more", ["two", "two words"])
+    assert (found.name, found.is_known) == ("two words", True)
 
 
 @pytest.mark.parametrize(
@@ -247,17 +258,36 @@ def test_what_is_being_typed(before: str, typed: tuple[str, int]) -> None:
     assert typed_name(before) == typed
 
 
+KNOWN = Known(loras=("kiki",), embeddings=("bad-hands",))
+
+
 @pytest.mark.parametrize(
     ("prompt", "words"),
     [
-        ("a red cat", ""),
-        ("<lora:kiki:1> a", "kiki: LoRA files act from the list below"),
+        ("a (red:1.2) cat, bad-hands BREAK [a:b:0.5]", ""),
+        ("<lora:kitty:1> a", "no LoRA named kitty"),
+        ("<lora:kiki:much> a", "much is no weight for kiki"),
+        ("<hypernet:kiki:1> a", "<hypernet:kiki:1> is not known here"),
         ("embedding:nobody", "no embedding named nobody"),
-        ("bad-hands", "embeddings do not act yet"),
-        ("(red:1.2)", "Weights do not act yet"),
+        ("a [red: blue :1.2]", "blue is never read"),
     ],
 )
 def test_what_does_not_act_is_said(prompt: str, words: str) -> None:
-    said = remark(prompt, ["bad-hands"], has_weights="(" in prompt)
-    assert words in said
-    assert bool(said) == bool(words)
+    said = remark(prompt, KNOWN, is_negative=False)
+    assert words in said.words
+    assert bool(said.words) == bool(words)
+    assert said.is_warning
+
+
+def test_a_lora_that_acts_is_named_and_can_be_moved_unless_it_has_two_weights() -> None:
+    said = remark("<lora:kiki:0.8> <lora:KIKI:0.1:0.2>", KNOWN, is_negative=False)
+    assert "kiki, KIKI" in said.words
+    assert not said.is_warning
+    assert [tag.name for tag in said.movable] == ["kiki"]
+
+
+def test_in_a_negative_prompt_a_lora_does_not_act() -> None:
+    said = remark("<lora:kiki:0.8>", KNOWN, is_negative=True)
+    assert "not from here" in said.words
+    assert said.is_warning
+    assert [tag.name for tag in said.movable] == ["kiki"]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from app.widgets import prompt_tokens
 from app.widgets.prompt_tokens import Count, count, in_words
-from trainer.contract.prompt import CHUNK
+from trainer.contract.prompt_chunks import CHUNK
+from trainer.contract.prompt_schedule import negative_steps
 
 AWKWARD = (
     "",
@@ -45,13 +46,25 @@ def _theirs(tokenizer: Any, prompt: str) -> list[int]:
 def test_awkward_prompts_are_counted_as_the_engine_reads_them(tokenizer: Any, prompt: str) -> None:
     ours = prompt_tokens._tokenizer().encode(prompt, add_special_tokens=False).ids
     assert ours == _theirs(tokenizer, prompt)
-    assert count(prompt).tokens == len(ours)
 
 
 @settings(max_examples=200)
 @given(prompt=st.text(max_size=80))
-def test_any_text_is_counted_as_the_engine_reads_it(tokenizer: Any, prompt: str) -> None:
-    assert count(prompt).tokens == len(_theirs(tokenizer, prompt))
+def test_any_text_has_the_tokens_that_the_engine_reads(tokenizer: Any, prompt: str) -> None:
+    assert prompt_tokens._tokenizer().encode(prompt, add_special_tokens=False).ids == _theirs(tokenizer, prompt)
+
+
+@pytest.mark.parametrize("prompt", ["a red cat, " * 40, "(a, b:1.3) BREAK c [d|e, f]" * 9, "x" * 300, "a BREAK", ""])
+def test_chunks_are_those_of_the_engine(prompt: str) -> None:
+    from tests import tiny
+    from trainer.generation.embeddings import Embeddings
+    from trainer.generation.prompts import laid_out
+
+    bundle = tiny.bundle()
+    counted = count(prompt, is_negative=True)
+    texts = [excerpt.text for excerpt in negative_steps(prompt, 2)]
+    laid = laid_out(bundle, texts, "original", Embeddings(bundle)).values()
+    assert (counted.chunks, counted.tokens) == max((len(chunks), sum(map(len, chunks))) for chunks in laid)
 
 
 def test_a_chunk_ends_before_the_76th_token() -> None:
@@ -61,18 +74,27 @@ def test_a_chunk_ends_before_the_76th_token() -> None:
     assert count("cat " * CHUNK) == Count(CHUNK)
 
 
-def test_what_is_counted_stands_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_counted_stands_in_words() -> None:
     assert in_words(Count(12)) == "12 of 75 tokens"
-    assert in_words(Count(81, (300,))) == "81 tokens, the first 75 are read"
-    monkeypatch.setattr(prompt_tokens, "READ_BY_ENGINE", frozenset({"chunks"}))
     assert in_words(Count(81, (300,))) == "81 tokens, 2 chunks"
 
 
-def test_where_the_engine_reads_weights_brackets_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert count("a (red:1.2) cat").tokens == 9
-    monkeypatch.setattr(prompt_tokens, "READ_BY_ENGINE", frozenset({"weights"}))
-    assert count("a (red:1.2) cat").tokens == 3
+def test_brackets_tags_and_numbers_are_not_counted() -> None:
+    assert count("a (red:1.2) cat <lora:kiki:0.8>").tokens == 3
     assert count("(cat:1.2) " * 80).ends == (75 * len("(cat:1.2) ") + 1,)
+
+
+def test_what_follows_the_last_comma_of_a_full_chunk_is_counted_to_the_next() -> None:
+    prompt = "cat " * 60 + ", " + "dog " * 20
+    assert count(prompt).ends == (60 * 4 + 2,)
+    assert count("a BREAK b").ends == (8,)
+
+
+def test_of_a_prompt_that_changes_the_longest_text_is_counted() -> None:
+    assert count("[a:b c d:0.5] e").tokens == 4
+    assert count("[a|b c d e] f").tokens == 5
+    assert count("a AND b c d").tokens == 3
+    assert count("a AND b c d", is_negative=True).tokens == 5
 
 
 def test_counting_loads_no_model_library() -> None:

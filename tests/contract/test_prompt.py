@@ -1,10 +1,12 @@
 """The language of prompts: A1111's own examples, what is read differently on purpose, and changing a weight."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.contract.prompt import groups_in, pieces, reweighted
+from trainer.contract.prompt import Piece, groups_in, pieces, reweighted
 
 A1111 = {
     "normal text": [("normal text", 1.0)],
@@ -33,6 +35,8 @@ A1111 = {
     "(a [b) c]": [("a ", 1.1), ("b", 1.0), (" c", 1 / 1.1)],
     "(a [b [c) d] e]": [("a ", 1.1), ("b ", 1.0), ("c", 1 / 1.1), (" d", 1 / 1.21), (" e", 1 / 1.1)],
     "a)b]c:1.2)": [("a)b]c:1.2)", 1.0)],
+    "": [],
+    "breakfast BREAKfast": [("breakfast BREAKfast", 1.0)],
 }
 """Docstring of parse_prompt_attention in modules/prompt_parser.py, and what that function was found to give."""
 
@@ -50,6 +54,39 @@ def test_weights_are_a1111s(prompt: str) -> None:
 def test_weights_that_a1111_stumbles_over_are_text(weight: str) -> None:
     (piece,) = pieces(f"(a:{weight})")
     assert (piece.text, piece.weight) == (f"a:{weight}", 1.1)
+
+
+BREAKS = {
+    "a BREAK b": ["a", None, "b"],
+    "BREAK": [None],
+    "a\n BREAK BREAK": ["a", None, None],
+    "(a BREAK b:1.2)": ["a", None, "b"],
+    "a (BREAK) b": ["a ", None, " b"],
+    "a:BREAK:b": ["a:", None, ":b"],
+}
+
+
+@pytest.mark.parametrize("prompt", BREAKS)
+def test_break_breaks_within_weighted_brackets_too(prompt: str) -> None:
+    found = pieces(prompt)
+    assert [None if piece.is_break else piece.text for piece in found] == BREAKS[prompt]
+    assert all([prompt[origin] for origin in piece.origins] == list(piece.text) for piece in found)
+
+
+@given(st.text(alphabet="ab ()[]:\\.12BREAK", max_size=60))
+def test_what_is_printed_reads_the_same(prompt: str) -> None:
+    found = pieces(prompt)
+    printed = "".join(" BREAK " if piece.is_break else _printed(piece) for piece in found)
+    again = pieces(printed)
+    assert [(piece.text.strip(), piece.is_break) for piece in again] == [
+        (piece.text.strip(), piece.is_break) for piece in found
+    ]
+    assert [piece.weight for piece in again] == pytest.approx([piece.weight for piece in found])
+
+
+def _printed(piece: Piece) -> str:
+    escaped = re.sub(r"([()\[\]\\])", r"\\\1", piece.text)
+    return f"({escaped}:{piece.weight:.12f})"
 
 
 @given(st.text(alphabet="ab ()[]:\\.12", max_size=60))

@@ -30,20 +30,34 @@ class FakeFamily:
     batches: list[int] = field(default_factory=list)
     timesteps: list[Tensor] = field(default_factory=list)
     encoded: list[list[str]] = field(default_factory=list)
+    contexts: list[Tensor] = field(default_factory=list)
     decoded: int = 0
     spoil: Callable[[str, int, Tensor], Tensor] = lambda _part, _count, output: output
     """(part, how many calls it had, output) to the output that is given instead."""
 
     def encode_text(self, bundle: Bundle, prompts: Sequence[str]) -> dict[str, Tensor]:
-        self.encoded.append(list(prompts))
-        letters = [prompt[:CHANNELS].ljust(CHANNELS) for prompt in prompts]
-        rows = torch.tensor([[ord(letter) % 17 / 17 for letter in row] for row in letters])
-        return {"context": self.spoil("text", len(self.encoded), rows)}
+        raise NotImplementedError
+
+    def word_ids(self, bundle: Bundle, texts: Sequence[str]) -> list[list[int]]:
+        """A token for each letter."""
+        return [[ord(letter) for letter in text] for text in texts]
+
+    def encode_chunks(self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]]) -> dict[str, Tensor]:
+        """Of a chunk 77 rows, in each of which its letter says something of its own."""
+        self.encoded.append(["".join(chr(unit) for unit in chunk if isinstance(unit, int)) for chunk in chunks])
+        context = torch.zeros(len(chunks), 77, CHANNELS)
+        for row, chunk in enumerate(chunks):
+            for place, unit in enumerate(chunk, start=1):
+                assert isinstance(unit, int)
+                context[row, place, place % CHANNELS] = unit % 17 / 17
+        return {"context": self.spoil("text", len(self.encoded), context)}
 
     def predict(self, bundle: Bundle, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         self.batches.append(len(noisy))
         self.timesteps.append(timesteps.clone())
-        given = noisy + conditioning["context"][:, :, None, None] + (timesteps.float() / 1000)[:, None, None, None]
+        said = conditioning["context"].sum(1)
+        self.contexts.append(said)
+        given = noisy + said[:, :, None, None] + (timesteps.float() / 1000)[:, None, None, None]
         return self.spoil("unet", len(self.batches), bundle.unet(given))
 
     def decode(self, bundle: Bundle, latents: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ from torch import Tensor
 from tests.generation.fake import fake_model, with_nan
 from trainer.contract.common import SamplerName, Sampling
 from trainer.contract.errors import Cancelled, UserError
-from trainer.generation.pipeline import encode, sample, to_pictures
+from trainer.generation.pipeline import sample, to_pictures
+from trainer.generation.prompts import encode
 from trainer.generation.samplers import SAMPLERS
 from trainer.models.family import Bundle
 

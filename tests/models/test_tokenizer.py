@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from trainer.contract.prompt_chunks import COMMA
 from trainer.files import sha256
-from trainer.models.tokenizer import VOCABULARY, byte_characters, clip_tokenizer, token_ids, write_vocabulary
+from trainer.library.vocabulary import VOCABULARY, byte_characters
+from trainer.models.tokenizer import chunk_ids, clip_tokenizer, token_ids, word_ids, write_vocabulary
 
 
 def test_the_vocabulary_is_the_file_that_its_readme_names() -> None:
@@ -28,6 +30,16 @@ def test_prompts_are_padded_to_77_as_the_family_was_trained() -> None:
     assert sd1[0].tolist() == [49406, 1883, 256] + [49407] * 74
     assert sd2[0].tolist() == [49406, 1883, 256, 49407] + [0] * 73
     assert sd1[1].tolist() == sd2[1].tolist() == [49406] + [2368] * 75 + [49407]
+
+
+def test_a_chunk_is_padded_as_a_prompt_of_its_own() -> None:
+    for end in (True, False):
+        tokenizer = clip_tokenizer(pad_with_end=end)
+        texts = ["hi!", "", "cat " * 75, "a photo of an ASTRONAUT's  horse"]
+        assert chunk_ids(tokenizer, word_ids(tokenizer, texts)).equal(token_ids(tokenizer, texts))
+    assert word_ids(tokenizer, ["cat " * 80]) == [[2368] * 80]
+    assert word_ids(tokenizer, ["a, b"]) == [[320, COMMA, 321]]
+    assert word_ids(tokenizer, []) == []
 
 
 def test_any_text_survives_and_the_alphabet_has_every_byte_once(tmp_path: Path) -> None:

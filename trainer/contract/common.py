@@ -13,6 +13,8 @@ SavedPrecision = Literal["fp16", "bf16", "fp32"]
 SamplerName = Literal["ddim", "euler", "euler_a", "dpmpp_2m"]
 SpacingName = Literal["auto", "leading", "trailing", "linspace", "karras"]
 
+EmphasisName = Literal["original", "comfyui", "none"]
+
 Seed = Annotated[
     int, Field(ge=0, le=2**63 - 1), About("Seed", "The same seed and settings give the same result again.")
 ]
@@ -70,6 +72,15 @@ class Sampling(Part):
         SpacingName,
         About("Spacing", "Which noise levels the steps visit; auto is the sampler's own habit.", advanced=True),
     ] = "auto"
+    emphasis: Annotated[
+        EmphasisName,
+        About(
+            "Emphasis",
+            "How weights like (cat:1.3) act. original is AUTOMATIC1111's way; comfyui goes from the empty prompt "
+            "towards the words; none reads brackets and numbers as plain words.",
+            advanced=True,
+        ),
+    ] = "original"
     compatibility: Annotated[
         Literal["gesso", "diffusers"],
         About(

@@ -2,23 +2,18 @@
 
 The grammar is A1111's (stable-diffusion-webui, modules/prompt_parser.py, parse_prompt_attention): `(x)` times 1.1,
 `[x]` divided by 1.1, `(x:1.3)` times 1.3, backslash before a bracket that is meant as such; what is nested multiplies,
-and a bracket that is never closed reaches to the end. Weights that A1111 stumbles over (`1.2.3`) are text.
+and a bracket that is never closed reaches to the end. `BREAK` ends a chunk. Where A1111 stumbles Gesso does not: a
+weight like `1.2.3` is text, and BREAK breaks within weighted brackets too.
+
+What is read before the weights stands in prompt_schedule.py and prompt_tags.py, what is read after in prompt_chunks.py.
 """
 
 import heapq
 import itertools
 import operator
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
-
-CHUNK = 75
-"""Tokens that CLIP reads at a time, without the two that mark start and end."""
-
-Feature = Literal["weights", "chunks", "embeddings"]
-READ_BY_ENGINE: frozenset[Feature] = frozenset()
-"""What of this language the engine acts upon so far. It takes a prompt as plain words and reads the first chunk of it
-(trainer.models.tokenizer.token_ids). The window says so wherever a prompt asks for more."""
 
 ROUND, SQUARE = 1.1, 1 / 1.1
 LARGEST_WEIGHT = 10.0
@@ -30,6 +25,7 @@ _TOKENS = re.compile(
     re.VERBOSE,
 )
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+_BREAK = re.compile(r"\bBREAK\b")
 _WORD = re.compile(r"[^\s.,\\/!?%^*;:{}=`~()\[\]<>|]+")
 
 
@@ -40,6 +36,8 @@ class Piece:
     text: str
     weight: float
     origins: tuple[int, ...]
+    is_break: bool = False
+    """The word BREAK, which is no word: what follows begins a new chunk."""
 
 
 @dataclass(slots=True)
@@ -72,12 +70,13 @@ class Edit:
 def pieces(prompt: str) -> list[Piece]:
     """The words and their weights, in order; neighbours of the same weight are one piece."""
     texts, groups = _read(prompt)
-    found: list[tuple[str, float, int]] = []
+    found: list[tuple[_Text, float]] = []
     active: list[Group] = []
     products = [1.0]  # up to each of the groups in `active`, so that closing the innermost costs nothing
     ends: list[int] = []  # of the groups in `active`, as a heap
     upcoming = 0
-    for text, where in texts:
+    for text in texts:
+        where = text.start
         while upcoming < len(groups) and groups[upcoming].start <= where:
             active.append(groups[upcoming])
             products.append(products[-1] * groups[upcoming].factor)
@@ -95,7 +94,7 @@ def pieces(prompt: str) -> list[Piece]:
         if over:  # `(a [b) c]`: brackets that cross
             active = [group for group in active if not _is_over(group, where)]
             products = list(itertools.accumulate((group.factor for group in active), operator.mul, initial=1.0))
-        found.append((text, products[-1], where))
+        found.append((text, products[-1]))
     return _merged(found)
 
 
@@ -123,9 +122,18 @@ def reweighted(prompt: str, start: int, end: int, by: float) -> Edit | None:
     return _weighed(prompt[start:end], 1.0 + by, start, end)
 
 
-def _read(prompt: str) -> tuple[list[tuple[str, int]], list[Group]]:
-    """(text without brackets, where it stands) in order, and the brackets."""
-    texts: list[tuple[str, int]] = []
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Text without brackets, and where it stands."""
+
+    text: str
+    start: int
+    is_break: bool = False
+
+
+def _read(prompt: str) -> tuple[list[_Text], list[Group]]:
+    """The text and the brackets, each in order."""
+    texts: list[_Text] = []
     groups: list[Group] = []
     rounds: list[Group] = []
     squares: list[Group] = []
@@ -140,17 +148,33 @@ def _read(prompt: str) -> tuple[list[tuple[str, int]], list[Group]]:
             rounds[-1].factor = float(weight)
             _close(rounds.pop(), start, end)
         elif weight is not None and rounds:  # `:1.2.3)`
-            texts.append((text[:-1], start))
+            texts.append(_Text(text[:-1], start))
             _close(rounds.pop(), end - 1, end)
         elif text == ")" and rounds:
             _close(rounds.pop(), start, end)
         elif text == "]" and squares:
             _close(squares.pop(), start, end)
         elif len(text) == 2 and text[0] == "\\":
-            texts.append((text[1], start + 1))
+            texts.append(_Text(text[1], start + 1))
         else:
-            texts.append((text, start))
+            texts += _broken(text, start)
     return texts, groups
+
+
+def _broken(text: str, start: int) -> Iterator[_Text]:
+    """A stretch of text that may hold BREAK, which takes the white space around it along."""
+    done = 0
+    for found in _BREAK.finditer(text):
+        yield from _inked(text[done : found.start()].rstrip(), start + done, after_break=done > 0)
+        yield _Text(found.group(), start + found.start(), is_break=True)
+        done = found.end()
+    yield from _inked(text[done:], start + done, after_break=done > 0)
+
+
+def _inked(text: str, start: int, *, after_break: bool) -> Iterator[_Text]:
+    inked = text.lstrip() if after_break else text
+    if inked:
+        yield _Text(inked, start + len(text) - len(inked))
 
 
 def _is_over(group: Group, where: int) -> bool:
@@ -161,17 +185,20 @@ def _close(group: Group, inner_end: int, end: int) -> None:
     group.inner_end, group.end = inner_end, end
 
 
-def _merged(found: list[tuple[str, float, int]]) -> list[Piece]:
+def _merged(found: list[tuple[_Text, float]]) -> list[Piece]:
     merged: list[Piece] = []
-    texts: list[str] = []
-    origins: list[int] = []
-    for place, (text, weight, where) in enumerate(found):
-        texts.append(text)
-        origins.extend(range(where, where + len(text)))
-        if place + 1 == len(found) or found[place + 1][1] != weight:
-            merged.append(Piece("".join(texts), weight, tuple(origins)))
-            texts, origins = [], []
+    for (weight, is_break), run in itertools.groupby(found, key=lambda one: (one[1], one[0].is_break)):
+        texts = [text for text, _ in run]
+        if is_break:
+            merged += [Piece(text.text, 1.0, _origins(text), is_break=True) for text in texts]
+        else:
+            origins = tuple(itertools.chain.from_iterable(_origins(text) for text in texts))
+            merged.append(Piece("".join(text.text for text in texts), weight, origins))
     return merged
+
+
+def _origins(text: _Text) -> tuple[int, ...]:
+    return tuple(range(text.start, text.start + len(text.text)))
 
 
 def _trimmed(prompt: str, start: int, end: int) -> tuple[int, int]:

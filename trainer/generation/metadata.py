@@ -28,6 +28,9 @@ COMPRESSION = 4
 _SCHEDULE_TYPES = {"karras": "Karras", "linspace": "Uniform", "trailing": "SGM Uniform", "leading": "DDIM"}
 """Our spacings by the names that come nearest in A1111."""
 
+_EMPHASIS = {"none": "None", "comfyui": "ComfyUI"}
+"""Ways of weighing other than A1111's usual one, which goes without saying."""
+
 
 @dataclass(frozen=True)
 class PictureInfo:
@@ -92,7 +95,8 @@ def _stored_job(text: object, path: Path) -> tuple[GenerateJob | None, str]:
 def infotext(job: GenerateJob, size: tuple[int, int], *, model: str, model_hash: str = "") -> str:
     """The `parameters` text: prompt, negative prompt, and last the line of settings in A1111's order.
 
-    LoRAs stand in the prompt as `<lora:name:weight>`, which is where A1111 looks for them.
+    LoRAs stand in the prompt as `<lora:name:weight>`, which is where A1111 looks for them: those of the job's list
+    behind what was typed.
     """
     sampling = job.sampling
     settings: list[tuple[str, object]] = [
@@ -108,6 +112,8 @@ def infotext(job: GenerateJob, size: tuple[int, int], *, model: str, model_hash:
     settings += [("Model", model), ("RNG", "CPU")]
     if sampling.eta and SAMPLERS[sampling.sampler].takes_eta:
         settings.append(("Eta DDIM", sampling.eta))
+    if sampling.emphasis != "original" and any(mark in job.prompt + job.negative for mark in "(["):
+        settings.append(("Emphasis", _EMPHASIS[sampling.emphasis]))
     settings.append(("Version", "Gesso"))
     lines = [" ".join([job.prompt, *_lora_tags(job.loras)]).strip()]
     if job.negative:

@@ -1,6 +1,6 @@
 """Sampling: prompts to latents to pictures, without files or events. Training previews use it as it is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from PIL import Image
@@ -8,6 +8,8 @@ from torch import Tensor
 
 from trainer.contract.common import Sampling
 from trainer.contract.errors import UserError
+from trainer.generation.guidance import Asked, guided_network, texts_of
+from trainer.generation.prompts import encode
 from trainer.generation.samplers import SAMPLERS, OnStep, denoiser, generators, noise_source
 from trainer.models.family import Bundle, Conditioning
 
@@ -27,19 +29,19 @@ def sample(
     """Scaled latents [B, C, h, w] in fp32 for B prompts, each with its negative prompt and its seed.
 
     `size` is (width, height) in pixels. `on_step` gets the index of each step, from 0, and the predicted clean
-    latents. `encoded` are texts already encoded by `encode`; without it they are encoded here. A picture depends on
-    its own prompt, negative and seed, not on what else is in the batch (but for rounding inside the networks).
-    Raises UserError where numbers stop being finite, naming the place.
+    latents. `encoded` are the texts of `texts_of` already encoded by `encode`; without it they are encoded here. A
+    picture depends on its own prompt, negative and seed, not on what else is in the batch (but for rounding inside the
+    networks). Raises UserError where numbers stop being finite, naming the place.
     """
     require_size(bundle, size)
-    guided = sampling.guidance != 1.0
-    texts = [*negatives, *prompts] if guided else list(prompts)
-    encoded = encode(bundle, texts) if encoded is None else encoded
-    conditioning = _gathered(encoded, texts)
+    asked = [Asked.of(prompt, negative, sampling) for prompt, negative in zip(prompts, negatives, strict=True)]
+    if encoded is None:
+        encoded = encode(bundle, texts_of(asked), sampling.emphasis)
+    require_finite(bundle, encoded)
     sampler = SAMPLERS[sampling.sampler]
     spacing = sampler.default_spacing if sampling.spacing == "auto" else sampling.spacing
     schedule = sampler.schedule(bundle.alphas_cumprod.tolist(), spacing, sampling.steps, sampling.compatibility)
-    predict = _guided_network(bundle, conditioning, schedule.timesteps, sampling.guidance if guided else None)
+    predict = guided_network(bundle, asked, encoded, schedule.timesteps, sampling.guidance)
     shape = (bundle.latent_channels, size[1] // bundle.pixels_per_latent, size[0] // bundle.pixels_per_latent)
     fresh_noise = noise_source(generators(seeds), shape, bundle.device)
 
@@ -63,15 +65,10 @@ def sample(
     return latents
 
 
-@torch.inference_mode()
-def encode(bundle: Bundle, texts: Sequence[str]) -> dict[str, Conditioning]:
-    """Each different text through the text encoder once, all in one call: text to conditioning of batch 1."""
-    different = list(dict.fromkeys(texts))
-    together = bundle.family.encode_text(bundle, different)
-    for tensor in together.values():
-        if not _finite(tensor):
-            raise _not_finite(bundle, "in the output of the text encoder")
-    return {text: {key: rows[[index]] for key, rows in together.items()} for index, text in enumerate(different)}
+def require_finite(bundle: Bundle, encoded: Mapping[str, Conditioning]) -> None:
+    """Raise UserError if a number in these is not finite."""
+    if not all(_finite(rows) for conditioning in encoded.values() for rows in conditioning.values()):
+        raise _not_finite(bundle, "in the output of the text encoder")
 
 
 @torch.inference_mode()
@@ -85,32 +82,6 @@ def to_pictures(bundle: Bundle, latents: Tensor) -> list[Image.Image]:
         pixels = decoded.add(1.0).mul(127.5).clamp(0.0, 255.0).round().to(torch.uint8)
         pictures.append(Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy()))
     return pictures
-
-
-def _guided_network(
-    bundle: Bundle, conditioning: Conditioning, timesteps: Sequence[float], guidance: float | None
-) -> Callable[[Tensor, int], Tensor]:
-    """The network with classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598, eq. 6), in one batched call.
-
-    As everywhere in the field, guidance 1 means none, which is 0 in the paper. `conditioning` holds the negatives
-    first, then the prompts; with `guidance` None the prompts alone.
-    """
-    whole = all(timestep.is_integer() for timestep in timesteps)
-    asked = torch.tensor(timesteps, dtype=torch.int64 if whole else torch.float32, device=bundle.device)
-
-    def predict(noisy: Tensor, index: int) -> Tensor:
-        if guidance is None:
-            return bundle.family.predict(bundle, noisy, asked[index].expand(len(noisy)), conditioning)
-        twice = torch.cat([noisy, noisy])
-        output = bundle.family.predict(bundle, twice, asked[index].expand(len(twice)), conditioning)
-        negative, positive = output.chunk(2)
-        return negative + guidance * (positive - negative)
-
-    return predict
-
-
-def _gathered(encoded: Mapping[str, Conditioning], texts: Sequence[str]) -> Conditioning:
-    return {key: torch.cat([encoded[text][key] for text in texts]) for key in encoded[texts[0]]}
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,14 +16,16 @@ from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
 from trainer.contract.run import Run
 from trainer.files import PARTIAL_PREFIX, require_room, said_as_user_error
+from trainer.generation.embeddings import Embeddings
+from trainer.generation.guidance import Asked
+from trainer.generation.job_prompts import chosen_loras, kept_or_encoded, say_unread_names, weighed
 from trainer.generation.metadata import picture_job, short_name, write_picture
-from trainer.generation.pipeline import encode, require_size, sample, to_pictures
+from trainer.generation.pipeline import require_size, sample, to_pictures
 from trainer.generation.preview import Previews
 from trainer.home import Home
-from trainer.library.identity import Kind
 from trainer.library.index import Index
 from trainer.models.family import Bundle, Conditioning
-from trainer.models.lora_file import merged, read_lora
+from trainer.models.lora_file import merged
 
 _SEEDS = 2**63
 """Seeds are below this; counting on from the last one begins again at 0."""
@@ -43,9 +45,13 @@ def generate(job: GenerateJob, run: Run, home: Home, bundle: Bundle) -> tuple[Pa
     folder = Path(job.output).expanduser().absolute() if job.output else home.outputs / date.today().isoformat()
     _require_folder(folder, room=job.count * size[0] * size[1] * 3)
     index = Index(home)
-    loras = [(read_lora(index.find(use.name, (Kind.LORA,)).path), use.weight) for use in job.loras]
-    with merged(bundle, loras):
-        encoded = encode(bundle, [job.negative, job.prompt])
+    loras = chosen_loras(job, index, run)
+    asked = Asked.of(job.prompt, job.negative, job.sampling)
+    has_words = any(text.strip() for text in asked.all_texts)
+    embeddings = Embeddings(bundle, index.models().entries if has_words else ())
+    say_unread_names(asked, embeddings, run)
+    with merged(bundle, weighed(loras)):
+        encoded = kept_or_encoded(job, bundle, asked, embeddings, loras)
         previews = Previews(run.emit, bundle.latent_to_rgb, job.previews.every)
         work = _Work(job, run, bundle, size, folder, encoded, previews, _known_hash(index, bundle))
         paths: list[Path] = []
@@ -62,7 +68,7 @@ class _Work:
     bundle: Bundle
     size: tuple[int, int]
     folder: Path
-    encoded: dict[str, Conditioning]
+    encoded: Mapping[str, Conditioning]
     previews: Previews
     model_hash: str
 

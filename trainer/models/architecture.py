@@ -11,8 +11,9 @@ from typing import Any, Literal, cast
 
 from trainer.contract.errors import UserError
 from trainer.home import RESOURCES
+from trainer.library.vocabulary import VOCABULARY_SIZE
 from trainer.models.family import Prediction
-from trainer.models.tokenizer import TOKENS, VOCABULARY_SIZE
+from trainer.models.tokenizer import TOKENS
 
 FamilyName = Literal["sd1", "sd2"]
 Shapes = Mapping[str, tuple[int, ...]]

@@ -1,6 +1,6 @@
 """What a model family answers, so that the training loop and the samplers know no family by name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -50,6 +50,8 @@ class Bundle:
     """As modelspec names it, for the metadata of files made from this model: `stable-diffusion-v1`."""
     metadata: dict[str, str] = field(default_factory=dict)
     """The source file's own `__metadata__`."""
+    kept_prompts: dict[Hashable, Mapping[str, Conditioning]] = field(default_factory=dict)
+    """Texts that generation has encoded, by all that they depend on (trainer.generation.text_to_image)."""
 
 
 class Family(Protocol):
@@ -82,6 +84,17 @@ class Family(Protocol):
 
     def encode_text(self, bundle: Bundle, prompts: Sequence[str]) -> dict[str, Tensor]:
         """Prompts through the text encoder, to what `predict` takes as conditioning. Gradients flow if enabled."""
+        ...
+
+    def word_ids(self, bundle: Bundle, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text, all of them, without those that mark start and end."""
+        ...
+
+    def encode_chunks(self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]]) -> dict[str, Tensor]:
+        """Chunks of at most 75 tokens through the text encoder: as `encode_text`, a row for each, 77 tokens long.
+
+        In place of a token may stand a vector [width] that the text encoder takes for that token's embedding.
+        """
         ...
 
     def encode_pictures(self, bundle: Bundle, pixels: Tensor) -> Tensor:

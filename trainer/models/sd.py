@@ -1,7 +1,8 @@
 """Stable Diffusion 1.x and 2.x (Rombach et al. 2022, arXiv 2112.10752): one family class, two families by parameter."""
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from trainer.models import checkpoint, diffusers_folder, networks
 from trainer.models.architecture import BETA_END, BETA_START, LATENT_SCALE, TIMESTEPS, Architecture, FamilyName
 from trainer.models.family import LATENT_TO_RGB_KEY, Bundle, Conditioning
 from trainer.models.lora_targets import lora_targets
-from trainer.models.tokenizer import clip_tokenizer, token_ids
+from trainer.models.tokenizer import chunk_ids, clip_tokenizer, token_ids, word_ids
 
 LATENT_TO_RGB = (
     (0.3512, 0.2297, 0.3227),
@@ -77,6 +78,23 @@ class StableDiffusion:
         """
         ids = token_ids(bundle.tokenizer, prompts).to(bundle.device)
         return {"context": bundle.text_encoder(ids).last_hidden_state.to(bundle.dtype)}
+
+    def word_ids(self, bundle: Bundle, texts: Sequence[str]) -> list[list[int]]:
+        """See Family.word_ids."""
+        return word_ids(bundle.tokenizer, texts)
+
+    def encode_chunks(self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]]) -> dict[str, Tensor]:
+        """`context` [B, 77, width] as `encode_text` gives it; see Family.encode_chunks."""
+        words = [[0 if isinstance(unit, Tensor) else unit for unit in chunk] for chunk in chunks]
+        vectors = {
+            (row, place): unit
+            for row, chunk in enumerate(chunks)
+            for place, unit in enumerate(chunk, start=1)  # behind the start token
+            if isinstance(unit, Tensor)
+        }
+        ids = chunk_ids(bundle.tokenizer, words).to(bundle.device)
+        with _in_place_of_tokens(bundle.text_encoder, vectors):
+            return {"context": bundle.text_encoder(ids).last_hidden_state.to(bundle.dtype)}
 
     def encode_pictures(self, bundle: Bundle, pixels: Tensor) -> Tensor:
         """[B, 2C, h, w]: mean and log-variance of the unscaled latents, in the dtype of `pixels`."""
@@ -173,6 +191,26 @@ def latent_to_rgb(metadata: Mapping[str, str], latent_channels: int) -> Tensor:
     if matrix.shape != (latent_channels + 1, 3) or not torch.isfinite(matrix).all():
         raise UserError(f"The model's metadata {LATENT_TO_RGB_KEY} does not fit the model.", fix)
     return matrix
+
+
+@contextlib.contextmanager
+def _in_place_of_tokens(text_encoder: Any, vectors: Mapping[tuple[int, int], Tensor]) -> Iterator[None]:
+    """Within the block, the token embeddings at these (row, place) are these vectors."""
+
+    def replace(_module: nn.Module, _given: Any, embedded: Tensor) -> Tensor:
+        changed = embedded.clone()
+        for (row, place), vector in vectors.items():
+            changed[row, place] = vector.to(embedded.device, embedded.dtype)
+        return changed
+
+    if not vectors:
+        yield
+        return
+    handle = text_encoder.get_input_embeddings().register_forward_hook(replace)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _at_rest(network: nn.Module) -> nn.Module:

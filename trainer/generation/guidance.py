@@ -1,0 +1,134 @@
+"""The network as a sampler calls it: guided, by what each step reads of a prompt, and by prompts composed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainer.contract.common import Sampling
+from trainer.contract.prompt_schedule import branches, negative_steps
+from trainer.generation.prompts import chunks_of, padded
+from trainer.models.family import Bundle, Conditioning
+
+Predict = Callable[[Tensor, int], Tensor]
+"""(noisy latents [B, C, h, w], index of the step) to the network's output."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one picture is asked to show: texts for each step of the negative prompt, and of each part of the prompt
+    with its weight."""
+
+    negative: tuple[str, ...]
+    parts: tuple[tuple[float, tuple[str, ...]], ...]
+    is_guided: bool
+    """Whether the negative is asked for at all: guidance 1 means none, unless prompts are composed."""
+
+    @classmethod
+    def of(cls, prompt: str, negative: str, sampling: Sampling) -> "Asked":
+        read = branches(prompt, sampling.steps)
+        parts = tuple((branch.weight, tuple(step.text for step in branch.steps)) for branch in read)
+        is_plain = len(parts) == 1 and parts[0][0] == 1.0
+        against = tuple(step.text for step in negative_steps(negative, sampling.steps))
+        return cls(against, parts, sampling.guidance != 1.0 or not is_plain)
+
+    @property
+    def all_texts(self) -> list[str]:
+        """Each once, the negatives before the prompts, whether the negatives are asked for or not."""
+        return list(dict.fromkeys([*self.negative, *(text for _, steps in self.parts for text in steps)]))
+
+    @property
+    def texts(self) -> list[str]:
+        """Those of them that are asked for."""
+        return (
+            self.all_texts if self.is_guided else list(dict.fromkeys(text for _, steps in self.parts for text in steps))
+        )
+
+
+def texts_of(asked: Sequence[Asked]) -> list[str]:
+    """Each different text once: the negatives before the prompts."""
+    negatives = [text for one in asked if one.is_guided for text in one.negative]
+    return list(dict.fromkeys([*negatives, *(text for one in asked for text in one.texts)]))
+
+
+def guided_network(
+    bundle: Bundle,
+    asked: Sequence[Asked],
+    encoded: Mapping[str, Conditioning],
+    timesteps: Sequence[float],
+    guidance: float,
+) -> Predict:
+    """The network with guidance, in one batched call for all pictures whose texts are equally long."""
+    whole = all(timestep.is_integer() for timestep in timesteps)
+    times = torch.tensor(timesteps, dtype=torch.int64 if whole else torch.float32, device=bundle.device)
+    places: dict[tuple[int, bool], list[int]] = {}
+    for place, one in enumerate(asked):
+        longest = max(chunks_of(encoded[text]) for text in one.texts)
+        places.setdefault((longest, one.is_guided), []).append(place)
+    groups = [
+        (rows, _Group(bundle, [asked[row] for row in rows], encoded, chunks, times, guidance))
+        for (chunks, _), rows in places.items()
+    ]
+    if len(groups) == 1:
+        return groups[0][1]
+
+    def predict(noisy: Tensor, index: int) -> Tensor:
+        output = torch.empty_like(noisy)
+        for rows, group in groups:
+            output[rows] = group(noisy[rows], index)
+        return output
+
+    return predict
+
+
+class _Group:
+    """Pictures whose texts have the same number of chunks: none is padded for the sake of another picture."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        asked: Sequence[Asked],
+        encoded: Mapping[str, Conditioning],
+        chunks: int,
+        times: Tensor,
+        guidance: float,
+    ) -> None:
+        self._bundle = bundle
+        self._asked = asked
+        self._encoded = encoded
+        self._chunks = chunks
+        self._times = times
+        self._guidance = guidance
+        owners = [place for place, one in enumerate(asked) for _ in one.parts]
+        weights = [weight for one in asked for weight, _ in one.parts]
+        self._owners = torch.tensor(owners, device=bundle.device)
+        self._weights = torch.tensor(weights, device=bundle.device)[:, None, None, None]
+        self._gathered: tuple[list[str], Conditioning] = ([], {})
+
+    def __call__(self, noisy: Tensor, index: int) -> Tensor:
+        """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598, eq. 6), where as everywhere in the field 1
+        means none, which is 0 in the paper; with prompts composed as in Liu et al. 2022, arXiv 2206.01714, eq. 11:
+        each part pulls away from the negative by its own weight."""
+        conditioning = self._conditioning(index)
+        if not self._asked[0].is_guided:
+            return self._ask(noisy, index, conditioning)
+        output = self._ask(torch.cat([noisy, noisy[self._owners]]), index, conditioning)
+        negative, positive = output[: len(noisy)], output[len(noisy) :]
+        pulls = self._weights * (positive - negative[self._owners])
+        # summed picture by picture: scattered adding would add in another order each time on a GPU
+        together = torch.stack([of_one.sum(0) for of_one in pulls.split([len(one.parts) for one in self._asked])])
+        return negative + self._guidance * together
+
+    def _ask(self, noisy: Tensor, index: int, conditioning: Conditioning) -> Tensor:
+        return self._bundle.family.predict(self._bundle, noisy, self._times[index].expand(len(noisy)), conditioning)
+
+    def _conditioning(self, index: int) -> Conditioning:
+        """The negatives first, then the parts; gathered anew only in steps that read something else."""
+        guided = self._asked[0].is_guided
+        texts = [one.negative[index] for one in self._asked] if guided else []
+        texts += [steps[index] for one in self._asked for _, steps in one.parts]
+        if texts != self._gathered[0]:
+            rows = [padded(self._encoded, text, self._chunks) for text in texts]
+            self._gathered = texts, {key: torch.cat([row[key] for row in rows]) for key in rows[0]}
+        return self._gathered[1]
