@@ -43,7 +43,6 @@ def application(arguments: Sequence[str] = ()) -> QApplication:
     locale.setlocale(locale.LC_NUMERIC, "C")  # Qt took the user's: with a comma, numbers in files would be misread
     made.setWindowIcon(QIcon(str(RESOURCES / "icons" / "gesso.svg")))
     Theme(made)
-    GarbageTimer(made).start()
     return made
 
 
@@ -53,6 +52,8 @@ def run(home: Home, files: Sequence[Path] = ()) -> int:
     Where a window with this folder is open already, it gets the files and comes to the front instead.
     """
     running = application()
+    garbage = GarbageTimer(running)
+    garbage.start()
     single = SingleWindow(home)
     if not single.claim():
         if hand_over(home, files):
@@ -71,6 +72,7 @@ def run(home: Home, files: Sequence[Path] = ()) -> int:
     if last_words is not None:
         window.tell_of_crash(last_words, before=True)
     QTimer.singleShot(0, window.start_work)
+    QTimer.singleShot(0, garbage.settle)
     QTimer.singleShot(0, single.listen)
     if files:
         QTimer.singleShot(0, partial(window.take, files))

@@ -226,6 +226,7 @@ class MainWindow(QMainWindow):
         for name in PAGES:
             self._page(name)
         self.actions_table.dress()
+        self.train.live.prepare()
         self.queue.restore()
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -18,6 +18,7 @@ from PySide6.QtCore import QEventLoop, QItemSelectionModel, QObject, QThreadPool
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
+from app.garbage import GarbageTimer
 from app.palette import Scheme
 from app.queue import Queued
 from app.start import application
@@ -179,6 +180,7 @@ def at_one_scale(out: Path, scale: str) -> None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     os.environ["QT_SCALE_FACTOR"] = str(int(scale) / 100)
     running = application()
+    GarbageTimer(running).start()
     with tempfile.TemporaryDirectory(prefix="gesso-screenshots-") as folder:
         home = Home(Path(folder) / "Gesso")
         window = MainWindow(home)

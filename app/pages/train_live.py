@@ -1,17 +1,19 @@
 """Live: a training while it runs, or as it was left."""
 
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPlainTextEdit, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
+from app.errand import Errand
 from app.pages.train_disk import Past
 from app.pages.train_estimate import duration
 from app.queue import Queue, Queued
 from app.widgets.basics import button, column, label, row, set_words
 from app.widgets.fold import Fold
-from app.widgets.loss_chart import LossChart
 from app.widgets.previews import Previews
 from trainer.contract import events
 from trainer.contract.train import TrainJob
@@ -19,6 +21,10 @@ from trainer.dataset.names import shown
 from trainer.engine.runs import resumable
 from trainer.files import human_size
 
+if TYPE_CHECKING:
+    from app.widgets.loss_chart import LossChart
+
+CHART_HEIGHT = 212
 WARNINGS = 3
 """So many of the engine's warnings are shown; the newest ones."""
 
@@ -44,8 +50,8 @@ class LiveView(QWidget):
         self._line.setTextVisible(False)
         self._line.setFixedHeight(4)
         self._line.setAccessibleName("Progress of the training")
-        self._chart = LossChart()
-        self._chart.setFixedHeight(212)
+        self._chart_place = QVBoxLayout()
+        self._loading = Errand(None, _load_charts)
         self._previews = Previews()
         self._no_previews = label("", "muted")
         self._state = label()
@@ -70,6 +76,15 @@ class LiveView(QWidget):
         queue.changed.connect(self._show_actions)
         self._show_state("Nothing has been trained yet. Press Start training, and watch it learn here.")
         self._show_actions()
+
+    def prepare(self) -> None:
+        """Load the chart's library in the pool, and make the chart, before anybody waits for it."""
+        self._loading.told.done.connect(self._loaded)
+        self._loading.start()
+
+    @Slot(object, object)
+    def _loaded(self, _about: object, _outcome: object) -> None:
+        self.chart.update()
 
     def follow(self, queued: Queued) -> None:
         """Show this training from now on. One that goes on with the run that is shown keeps what is there."""
@@ -107,9 +122,16 @@ class LiveView(QWidget):
             return str(self.queued.run_folder or self.queued.resume or "")
         return str(self._past.folder) if self._past is not None else ""
 
-    @property
-    def chart(self) -> LossChart:
-        return self._chart
+    @cached_property
+    def chart(self) -> "LossChart":
+        """Made when it is first asked for: its library takes longer to load than the whole page to make."""
+        from app.widgets.loss_chart import LossChart
+
+        made = LossChart()
+        made.setFixedHeight(CHART_HEIGHT)
+        made.hide()
+        self._chart_place.addWidget(made)
+        return made
 
     @property
     def previews(self) -> Previews:
@@ -189,7 +211,7 @@ class LiveView(QWidget):
         match event:
             case events.Step(loss=float() as loss):
                 self._last = event
-                self._chart.add(event.step, loss, event.learning_rate or 0.0)
+                self.chart.add(event.step, loss, event.learning_rate or 0.0)
                 if not quietly:
                     self._show_numbers()
             case events.Sample():
@@ -246,8 +268,8 @@ class LiveView(QWidget):
         self._show_actions()
 
     def _show_numbers(self) -> None:
-        step, mean = self._last, self._chart.mean
-        self._chart.setVisible(step is not None)
+        step, mean = self._last, self.chart.mean
+        self.chart.setVisible(step is not None)
         if step is None or mean is None:
             return
         said = [f"Loss {mean:.4f}"]
@@ -291,8 +313,8 @@ class LiveView(QWidget):
         self._resume.setText("Resume" if goes_on else "Try again")
 
     def _clear(self) -> None:
-        self._chart.clear()
-        self._chart.hide()
+        self.chart.clear()
+        self.chart.hide()
         self._previews.clear()
         self._last = None
         self._warnings = []
@@ -312,7 +334,7 @@ class LiveView(QWidget):
         QGuiApplication.clipboard().setText(self._details.toPlainText())
 
     def _lay_out(self) -> None:
-        for one in (self._fold, self._warned, self._silent, self._chart):
+        for one in (self._fold, self._warned, self._silent):
             one.hide()
         actions = row(self._pause, self._resume, self._stop)
         actions.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
@@ -320,7 +342,12 @@ class LiveView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 16, 24, 16)
         layout.setSpacing(8)
-        for one in (top, self._line, self._silent, self._fold, self._warned, self._numbers, self._chart):
+        for one in (top, self._line, self._silent, self._fold, self._warned, self._numbers):
             layout.addWidget(one)
+        layout.addLayout(self._chart_place)
         layout.addWidget(self._no_previews)
         layout.addWidget(self._previews, 1)
+
+
+def _load_charts(_errand: Errand) -> None:
+    import pyqtgraph  # noqa: F401 - imported to be there

@@ -33,13 +33,13 @@ def pool_is_idle(qapp: QApplication) -> Iterator[None]:
 
     Meanwhile garbage is collected as in the window; the other tests leave that to Python.
     """
-    garbage = qapp.findChild(GarbageTimer)
-    assert isinstance(garbage, GarbageTimer)
+    garbage = GarbageTimer(qapp)
     garbage.start()
     yield
     pool = QThreadPool.globalInstance()
     assert pool.waitForDone(10_000), "work left in the thread pool"
     garbage.stop()
+    garbage.deleteLater()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, QThreadPool, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
+from app.garbage import GarbageTimer
 from app.queue import Queued
 from app.start import application
 from app.window import MainWindow
@@ -144,10 +145,13 @@ class Watch(QObject):
 
 def main() -> None:
     running = application()
+    garbage = GarbageTimer(running)
+    garbage.start()
     window = MainWindow(Home(Path(sys.argv[1])))
     window.show()
     watch = Watch(window, float(sys.argv[2]))
     window.start_work()
+    garbage.settle()
     running.exec()
     window.close()
     QThreadPool.globalInstance().waitForDone()

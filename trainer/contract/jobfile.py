@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-import tomlkit
 from pydantic import Field, TypeAdapter, ValidationError
 
 from trainer.contract.convert import ConvertJob
@@ -67,6 +66,8 @@ def job_from_tree(tree: Mapping[str, Any], where: str = "the job") -> Job:
 
 def job_to_toml(job: Job) -> str:
     """The job as TOML text, with its format number first. Fields that are empty (None) are left out."""
+    import tomlkit  # not above: the window starts without it
+
     document = tomlkit.document()
     document["format"] = FORMAT
     for name, value in job.model_dump(mode="json", exclude_none=True).items():
