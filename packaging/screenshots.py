@@ -160,6 +160,7 @@ def models(window: MainWindow, camera: Photographer, home: Home) -> None:
     window.models.refresh()
     window.show_page("models")
     camera.until(lambda: any(entry.name == "half-downloaded" for entry in window.models.entries), "the broken model")
+    window.models_page.select("kiki")
     camera.take("models")
 
 
