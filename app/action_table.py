@@ -69,7 +69,7 @@ TABLE = (
     Deed("gallery.star_selected", "Star", "Give the pictures a star, or take it away", "Ctrl+D", "star"),
     Deed("gallery.use_selected", "Use these settings", "Open Generate with this picture's settings", "Ctrl+U", "reuse"),
     Deed("gallery.compare_selected", "Compare", "Lay two pictures over one another", "Ctrl+B", "compare"),
-    Deed("gallery.full_view", "Full view", "Show the picture on the whole screen", "F11", "generate"),
+    Deed("gallery.full_view", "Full view", "Show the picture alone", "F11", "generate"),
     Deed("gallery.trash_selected", "Move to the trash", "They can be brought back from there", "", "remove"),
 )  # fmt: skip
 """In the order of the menus."""

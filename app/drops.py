@@ -11,6 +11,8 @@ from trainer.dataset.items import EXTENSIONS
 from trainer.library.folders import is_diffusers_folder
 from trainer.library.index import MODEL_SUFFIX, PICKLE_SUFFIXES
 
+LOOKED_AT = 50
+
 Does = Literal["settings", "install", "folder", "nothing"]
 
 
@@ -48,8 +50,11 @@ def use_of(path: Path) -> Use:
 
 
 def uses_of(paths: Sequence[Path]) -> list[Use]:
-    """Of several, what will really be done: one picture's settings, one folder, every model."""
-    found = [use_of(path) for path in paths]
+    """Of several, what will really be done: one picture's settings, one folder, every model.
+
+    No more than `LOOKED_AT` are looked at, for the mouse stands still meanwhile.
+    """
+    found = [use_of(path) for path in paths[:LOOKED_AT]]
     kept: list[Use] = []
     for use in found:
         is_taken = use.does in ("settings", "folder") and any(other.does == use.does for other in kept)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
 from app.queue import Queue, Queued
 from app.settings import Settings
 from trainer.contract import events
+from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
 
 LONG = 30.0
@@ -62,6 +63,8 @@ def _words(queued: Queued) -> tuple[str, str]:
             return f"{queued.title} failed", title
         case _ if isinstance(queued.job, TrainJob):
             return f"{queued.title} is trained", "It is in your models."
+        case _ if isinstance(queued.job, MeasureJob):
+            return "The training is measured", "Its time and memory stand in Plan."
         case _:
             count = len(queued.pictures)
             return "Your pictures are ready", f"{count} picture{'s' if count != 1 else ''} of “{queued.title[:80]}”"

@@ -34,6 +34,8 @@ class _Worker(QObject):
         self._engine = engine
         self.closing = False
         """Set by the GUI thread: no new process is to be started."""
+        self.cancelled = False
+        """Set by the GUI thread: the job given last is to end, be it sent already or not."""
 
     @Slot()
     def start(self) -> None:
@@ -61,6 +63,9 @@ class _Worker(QObject):
 
     def _follow(self, said: Iterator[events.Event]) -> None:
         for event in said:
+            if self.cancelled or self.closing:  # asked before the engine had the job: it would have heard nothing
+                self.cancelled = False
+                self._engine.cancel()
             if isinstance(event, events.Preview):
                 self.preview.emit(event, _decoded(event))
             else:
@@ -121,16 +126,25 @@ class EngineLink(QObject):
         self._thread.start()
         self._start.emit()
 
+    def look_after(self) -> None:
+        """Start another process where the one that waits for work has died: nobody else would notice before a job."""
+        if self.state == "ready" and not self._engine.alive:
+            self._set("starting")
+            self._start.emit()
+
     def perform(self, job: Job, folder: Path | None = None) -> None:
+        self._worker.cancelled = False
         self._set("busy")
         self._perform.emit(job, str(folder or ""))
 
     def resume(self, folder: Path) -> None:
+        self._worker.cancelled = False
         self._set("busy")
         self._resume.emit(str(folder))
 
     def cancel(self) -> None:
         """Ask the job in progress to stop; it ends with Stopped."""
+        self._worker.cancelled = True
         self._engine.cancel()
 
     def stop_now(self) -> None:

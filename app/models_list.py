@@ -53,4 +53,7 @@ class Models(QObject):
     @Slot(object, str)
     def _complain(self, _about: object, words: str) -> None:
         self._looking = None
+        if self._again:
+            self._again = False
+            self.refresh()
         self.trouble.emit(words)

@@ -211,6 +211,8 @@ class PictureIndex(QObject):
     def _failed(self, _about: object, _why: str) -> None:
         """Only a bug of ours comes here (its traceback is told): the pictures are still listed."""
         self._looking = self._reading = None
+        self._in_hand = 0
+        self._read_on()
 
 
 def _name_first(picture: Found) -> tuple[str, str]:

@@ -38,6 +38,8 @@ def open_picture(path: Path, _errand: Errand | None = None) -> Opened:
         state = path.stat()
     except OSError:
         return Opened(path, QImage(), None, "The file is gone. It may have been moved or deleted.", "")
+    if image.isNull() and _is_too_large(path):
+        return Opened(path, image, None, "This picture is too large to be shown here.", human_size(state.st_size))
     if image.isNull():
         return Opened(path, image, None, "This file is damaged: it can't be shown.", human_size(state.st_size))
     size = QImageReader(str(path)).size()
@@ -48,6 +50,12 @@ def open_picture(path: Path, _errand: Errand | None = None) -> Opened:
     except UserError as error:
         return Opened(path, image, None, str(error), facts)
     return Opened(path, image, job, "" if job else "This picture holds no settings of Gesso's.", facts)
+
+
+def _is_too_large(path: Path) -> bool:
+    """Whether Qt refuses it for what it would take in memory."""
+    size = QImageReader(str(path)).size()
+    return size.isValid() and size.width() * size.height() * 4 > QImageReader.allocationLimit() * 2**20
 
 
 def in_words(job: GenerateJob) -> dict[str, str]:
@@ -74,6 +82,7 @@ def _all(job: GenerateJob) -> dict[str, str]:
         "Guidance": f"{sampling.guidance:g}",
         "Sampler": _known(sampling.sampler),
         "Eta": f"{sampling.eta:g}" if sampling.sampler == "ddim" else "",
+        "Emphasis": _known(sampling.emphasis) if sampling.emphasis != "original" else "",
         "Spacing": _known(sampling.spacing),
         "Compatibility": _known(sampling.compatibility),
         "Precision": _known(job.hardware.precision),

@@ -71,6 +71,7 @@ class Queue(QObject):
     happened = Signal(object, object)
     preview = Signal(object, object, QImage)
     ended = Signal(object)
+    removed = Signal(object)
     trouble = Signal(str)
 
     def __init__(self, engine: EngineLink, home: Home, parent: QObject | None = None) -> None:
@@ -78,6 +79,7 @@ class Queue(QObject):
         self._engine = engine
         self._file = home.root / "queue.json"
         self.jobs: list[Queued] = []
+        self._is_left = False
         engine.happened.connect(self._on_event)
         engine.preview.connect(self._on_preview)
         engine.idle.connect(self._on_idle)
@@ -114,6 +116,7 @@ class Queue(QObject):
         elif queued in self.jobs and queued.state == "waiting":  # else it was taken out already
             self.jobs.remove(queued)
             self._changed()
+            self.removed.emit(queued)
 
     def stop_now(self) -> None:
         self._engine.stop_now()
@@ -126,6 +129,10 @@ class Queue(QObject):
         here, there = self.jobs.index(queued), self.jobs.index(other)
         self.jobs.insert(there, self.jobs.pop(here))
         self._changed()
+
+    def leave(self) -> None:
+        """The window closes: the file stays as it is, what waits waits, and what runs is said to be broken off."""
+        self._is_left = True
 
     def clear_ended(self) -> None:
         self.jobs = [queued for queued in self.jobs if queued.state in ("waiting", "running")]
@@ -141,7 +148,7 @@ class Queue(QObject):
                 restored.insert(0, _restored(saved["interrupted"], "stopped"))
         except FileNotFoundError:
             return
-        except (OSError, ValueError, TypeError, KeyError, UserError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, UserError):
             with contextlib.suppress(OSError):
                 self._file.replace(self._file.with_name("queue.damaged.json"))
             self.trouble.emit("The list of waiting jobs was damaged; it was set aside as queue.damaged.json.")
@@ -153,7 +160,7 @@ class Queue(QObject):
     @Slot(object)
     def _on_event(self, event: events.Event) -> None:
         queued = self.running
-        if queued is None:
+        if queued is None or self._is_left:
             return
         match event:
             case events.Started():
@@ -161,6 +168,8 @@ class Queue(QObject):
                 self._changed()
             case events.Status():
                 queued.status = event.text
+                if queued.seconds_left is None:  # the count was of what came before
+                    queued.step = queued.total = 0
             case events.Progress():
                 queued.status, queued.step, queued.total = event.what, event.done, event.total
             case events.Step():
@@ -188,8 +197,9 @@ class Queue(QObject):
 
     @Slot()
     def _on_idle(self) -> None:
-        self._next()
-        self._changed()
+        if not self._is_left:
+            self._next()
+            self._changed()
 
     def _next(self) -> None:
         """Give the engine the first job that waits, unless it has one or is still busy ending it."""
@@ -212,7 +222,8 @@ class Queue(QObject):
                 saved = {"waiting": waiting, "interrupted": interrupted}
                 write_text_atomically(self._file, json.dumps(saved, ensure_ascii=False))
             else:
-                self._file.unlink(missing_ok=True)
+                if self._file.exists():  # a disk that can't be written refuses to remove what isn't there, too
+                    self._file.unlink()
         except (UserError, OSError) as error:
             self.trouble.emit(str(error))
         self.changed.emit()
@@ -244,8 +255,18 @@ def in_words(queued: Queued) -> str:
         return "Stopping"
     if queued.status:
         return queued.status[:1].upper() + queued.status[1:]
-    left = f"  ·  {queued.seconds_left:.0f} s left" if queued.seconds_left is not None else ""
+    left = f"  ·  {duration(queued.seconds_left)} left" if queued.seconds_left is not None else ""
     return f"Step {queued.step} of {queued.total}{left}" if queued.total else "Starting"
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `9 min`, `3 h 20 min`."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _state_after(event: events.Event) -> State:

@@ -42,7 +42,7 @@ class Remember(QObject):
         self._collect()
         try:
             self._file.save(self._settings)
-        except UserError as error:
+        except (UserError, OSError) as error:
             self.trouble.emit(f"The settings could not be kept. {error}")
 
     @Slot()

@@ -56,7 +56,10 @@ class Settings(BaseModel):
     """Pictures with a star, by their path below the user's folder where they lie in it."""
 
     def geometry_bytes(self) -> QByteArray:
-        return QByteArray(base64.b64decode(self.geometry.encode("ascii"), validate=False))
+        try:
+            return QByteArray(base64.b64decode(self.geometry, validate=True))
+        except ValueError:
+            return QByteArray()  # Qt refuses it, and the window stands where it would
 
     def keep_geometry(self, geometry: QByteArray) -> None:
         self.geometry = base64.b64encode(geometry.data()).decode("ascii")

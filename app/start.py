@@ -58,8 +58,9 @@ def run(home: Home, files: Sequence[Path] = ()) -> int:
     if not single.claim():
         if hand_over(home, files):
             return 0
-        QMessageBox.warning(None, "Gesso", DOES_NOT_ANSWER)
-        return 1
+        if not single.claim():  # else it has closed meanwhile
+            QMessageBox.warning(None, "Gesso", DOES_NOT_ANSWER)
+            return 1
     crashes = Crashes(home)
     last_words = crashes.last_words()
     crashes.watch()

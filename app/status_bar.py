@@ -16,6 +16,8 @@ from trainer.files import human_size
 HEIGHT = 34
 MEMORY_EVERY = 2_000
 """Milliseconds, as often as the engine says how much it holds."""
+STAYS = 20_000
+"""Milliseconds that a sentence stands there: long enough to be read twice."""
 PATIENCE = 2_000
 """Milliseconds that a job gets to stop by itself before it can be ended under its work."""
 STOP = ("Stop", "Ask the running job to stop; what it has done is kept")
@@ -45,7 +47,9 @@ class StatusBar(QWidget):
         self._stop = button(*STOP, self._stop_job)
         self._patience = _timer(self, PATIENCE, self._offer_stop_now)
         self._patience.setSingleShot(True)
-        self._asking_memory = _timer(self, MEMORY_EVERY, self._show_engine)
+        self._stale = _timer(self, STAYS, self._forget)
+        self._stale.setSingleShot(True)
+        self._asking_memory = _timer(self, MEMORY_EVERY, self._ask_engine)
         self._asking_memory.start()
         self._stop.setFixedHeight(24)
         self._stop.setStyleSheet("padding: 0 10px;")
@@ -76,6 +80,12 @@ class StatusBar(QWidget):
     def say(self, text: str) -> None:
         self._note.setText(text)
         self._note.setToolTip(text)
+        self._stale.start()
+
+    @Slot()
+    def _forget(self) -> None:
+        self._note.clear()
+        self._note.setToolTip("")
 
     @Slot()
     def _stop_job(self) -> None:
@@ -84,6 +94,11 @@ class StatusBar(QWidget):
             self._queue.stop_now()
         elif running is not None:
             self._queue.cancel(running)
+
+    @Slot()
+    def _ask_engine(self) -> None:
+        self._engine.look_after()
+        self._show_engine()
 
     @Slot()
     def _show_engine(self) -> None:

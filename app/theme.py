@@ -273,6 +273,7 @@ QTabBar::tab:focus {{ color: {c.text}; }}
 QTabWidget::pane {{ border: none; }}
 QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.edge}; padding: 4px 6px; }}
 QMenu {{ background: {c.raised}; border: 1px solid {c.edge}; padding: 4px; }}
-QMenu::item {{ padding: 6px 24px; border-radius: 4px; }}
+QMenu::item {{ padding: 6px 24px 6px 10px; border-radius: 4px; }}
+QMenu::icon {{ padding-left: 10px; }}
 QMenu::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}
 """

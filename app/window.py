@@ -29,7 +29,7 @@ from app.remember import Remember
 from app.settings import Settings, SettingsFile
 from app.status_bar import StatusBar
 from app.theme import theme
-from app.widgets.basics import open_folder
+from app.widgets.basics import downloads, open_folder
 from trainer.contract import events
 from trainer.home import Home
 from trainer.library.identity import Kind
@@ -105,7 +105,7 @@ class MainWindow(QMainWindow):
         self._remember = Remember(file, self.settings, self._collect, self)
         self.setCentralWidget(self.frame)
         self._connect()
-        self.resize(1280, 800)
+        self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))
         if self.settings.geometry:
             self.restoreGeometry(self.settings.geometry_bytes())
         self.show_page(self.settings.page)
@@ -209,11 +209,20 @@ class MainWindow(QMainWindow):
         for field in page.findChildren(QWidget):
             if isinstance(field, QLineEdit | QTextEdit | QPlainTextEdit):
                 field.setAcceptDrops(False)  # a file dropped on it is for the window, not its address for the text
-        if isinstance(page, WithDraft):
-            page.set_draft(self.settings.drafts.get(name, {}))
-        if isinstance(page, WithView):
-            page.set_view(self.settings.views.get(name, {}))
         self._stack.addWidget(page)
+        try:
+            if isinstance(page, WithDraft):
+                page.set_draft(self.settings.drafts.get(name, {}))
+            if isinstance(page, WithView):
+                page.set_view(self.settings.views.get(name, {}))
+        except (
+            TypeError,
+            ValueError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+        ) as error:  # of another version, or edited
+            self._say(f"Not everything on this page is as it was left: {error}")
         return page
 
     # ---- Work, and its end
@@ -238,6 +247,8 @@ class MainWindow(QMainWindow):
         for page in vars(self).values():
             if isinstance(page, WithWork):
                 page.stop_work()
+        self.hide()  # a training may take seconds to save
+        self.queue.leave()
         self.engine.close()
         event.accept()
 
@@ -367,7 +378,7 @@ class MainWindow(QMainWindow):
         self._command_box.open_with(choices)
 
     def open_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Open a model or picture", "", OPENED)
+        chosen, _ = QFileDialog.getOpenFileName(self, "Open a model or picture", downloads(), OPENED)
         if chosen:
             self.take([Path(chosen)])
 
@@ -384,6 +395,8 @@ class MainWindow(QMainWindow):
     def stop_job(self) -> None:
         if self.queue.running is not None:
             self.queue.cancel(self.queue.running)
+        else:
+            self._say("Nothing is running.")
 
     def show_home(self) -> None:
         open_folder(self.home.root)
@@ -405,11 +418,11 @@ class MainWindow(QMainWindow):
         self.show_page("generate")
         self.generate.use_lora(name)
 
-    @Slot(str)
-    def try_lora(self, name: str) -> None:
-        """The one that was just trained, alone."""
+    @Slot(str, str)
+    def try_lora(self, name: str, prompt: str) -> None:
+        """The one that was just trained, alone, with a prompt that shows it."""
         self.show_page("generate")
-        self.generate.try_lora(name)
+        self.generate.try_lora(name, prompt)
 
     @Slot(str)
     def train_from(self, name: str) -> None:

@@ -1,5 +1,6 @@
 """The Gallery: every picture that Gesso made, to be found, looked at, compared, used again or thrown away."""
 
+import itertools
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,7 @@ class GalleryPage(QWidget):
         self._thumbnails = Thumbnails(home)
         self._pictures = PictureList(SIDE, self, read=self._thumbnails.read)
         self._errands: dict[object, Errand] = {}
+        self._numbers = itertools.count(1)
         self._opened: Opened | None = None
         self._first = ""
         self._pair: dict[str, Opened | None] = {}
@@ -149,10 +151,11 @@ class GalleryPage(QWidget):
         doomed, self._doomed = self._doomed, []
         self.details.ask("")
         if doomed:
-            errand = Errand("trash", partial(move_to_trash, doomed))
+            name = f"trash {next(self._numbers)}"
+            errand = Errand(name, partial(move_to_trash, doomed))
             errand.told.done.connect(self._deleted)
             errand.told.failed.connect(self._failed)
-            self._errands["trash"] = errand
+            self._errands[name] = errand
             errand.start()
 
     @Slot()
@@ -247,8 +250,8 @@ class GalleryPage(QWidget):
         self.details.show_selection(count, starred and count > 0)
 
     @Slot(object, object)
-    def _deleted(self, _about: object, outcome: "tuple[list[str], str]") -> None:
-        self._errands.pop("trash", None)
+    def _deleted(self, name: str, outcome: "tuple[list[str], str]") -> None:
+        self._errands.pop(name, None)
         gone, problem = outcome
         row = self.grid.currentIndex().row()
         self._index.drop(gone)

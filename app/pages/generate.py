@@ -159,10 +159,12 @@ class GeneratePage(QWidget):
         self._form.set_prompt(prompt)
         self.generate()
 
-    def try_lora(self, name: str) -> None:
+    def try_lora(self, name: str, prompt: str = "") -> None:
         """Lay a LoRA that was just trained over the model it was trained on, and nothing else."""
         self._form.set_loras((LoraUse(name=name),))
-        self.said.emit(f"{name} is laid over the model: say its word in the prompt, and press Generate.")
+        if prompt:
+            self._form.set_prompt(prompt)
+        self.said.emit(f"Press Generate to see what {name} has learned.")
 
     def take_settings_of(self, path: Path) -> None:
         """Fill the form with what a picture remembers."""

@@ -199,7 +199,9 @@ class GenerateForm(QWidget):
             "hardware": self._hardware.set_value,
         }
         for name in writers.keys() & tree.keys():
-            with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):  # of another version
+            with contextlib.suppress(
+                TypeError, ValueError, KeyError, AttributeError, OverflowError
+            ):  # of another version
                 writers[name](tree[name])
         self._clear_faults()
         self._know_model()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QStackedWidget, QWi
 
 from app.models_list import Models
 from app.settings import Settings
-from app.widgets.basics import button, column, label, row, side_by_side, surface
+from app.widgets.basics import button, column, downloads, label, row, side_by_side, surface
 from app.widgets.model_details import ModelDetails
 from app.widgets.model_install import InstallCard
 from app.widgets.model_list import GROUPS, SCROLL_BAR, GroupList, Groups, ModelList, ModelRows
@@ -24,6 +24,8 @@ EMPTY = {
     "Video": "No video model yet. Gesso uses Stable Video Diffusion.",
 }
 HOW = "Drop a .safetensors file here, or press Install."
+
+LARGEST_SCROLL = 2**31 - 1
 
 
 class ModelsPage(QWidget):
@@ -110,7 +112,7 @@ class ModelsPage(QWidget):
                 self._search.setText(search)
         if isinstance(chosen, str) and chosen:
             self._chosen = Path(chosen)
-        self._scroll_to = scroll if isinstance(scroll, int) else 0
+        self._scroll_to = min(scroll, LARGEST_SCROLL) if isinstance(scroll, int) else 0
         self._draw()
 
     @Slot()
@@ -120,13 +122,15 @@ class ModelsPage(QWidget):
 
     @Slot()
     def install_file(self) -> None:
-        found, _ = QFileDialog.getOpenFileNames(self, "Install models", "", "Models (*.safetensors);;All files (*)")
+        found, _ = QFileDialog.getOpenFileNames(
+            self, "Install models", downloads(), "Models (*.safetensors);;All files (*)"
+        )
         for path in found:
             self.install(Path(path))
 
     @Slot()
     def install_folder(self) -> None:
-        found = QFileDialog.getExistingDirectory(self, "Install a model in diffusers layout")
+        found = QFileDialog.getExistingDirectory(self, "Install a model in diffusers layout", downloads())
         if found:
             self.install(Path(found))
 

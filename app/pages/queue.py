@@ -73,7 +73,8 @@ def what(queued: Queued) -> str:
 def state_in_words(queued: Queued) -> str:
     match queued.ending:
         case events.Finished(seconds=seconds, paths=paths):
-            return f"done in {seconds:.0f} s, {len(paths)} file{'s' if len(paths) != 1 else ''}"
+            files = f", {len(paths)} file{'s' if len(paths) != 1 else ''}" if paths else ""
+            return f"done in {seconds:.0f} s{files}"
         case events.Failed(title=title, fix=fix):
             return f"{title} {fix}"
         case events.Stopped(resume=resume):

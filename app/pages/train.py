@@ -45,14 +45,14 @@ class _Wanted:
 
 
 class TrainPage(QWidget):
-    """`said` carries a sentence for the status bar, `try_it` the name of a LoRA that Generate is to open with,
+    """`said` carries a sentence for the status bar, `try_it` a LoRA's name and a prompt for Generate to open with,
     `show_model` the name of a model that the page Models is to show.
 
     `looked` follows a look at the pictures, `listed` a list of the earlier runs, `measured` a dry run that was kept.
     """
 
     said = Signal(str)
-    try_it = Signal(str)
+    try_it = Signal(str, str)
     show_model = Signal(str)
     looked = Signal()
     listed = Signal()
@@ -199,6 +199,7 @@ class TrainPage(QWidget):
         self.queue.happened.connect(self._on_event)
         self.queue.progressed.connect(self._on_progress)
         self.queue.ended.connect(self._on_ended)
+        self.queue.removed.connect(self._on_removed)
         theme().changed.connect(self._redraw)
 
     @Slot()
@@ -246,6 +247,8 @@ class TrainPage(QWidget):
                 self.plan.show_earlier(found)
                 self._changed()
                 self.listed.emit()
+            case "resume" if self.live.is_running:
+                self.queue.add(found.job, found.folder)  # what is being trained stays in sight
             case "resume":
                 self._samples = [event for event in found.told if isinstance(event, events.Sample)]
                 self.live.show_past(found)
@@ -366,7 +369,12 @@ class TrainPage(QWidget):
             self.result.show_result(queued.job, queued.ending, samples)
             self.tabs.setCurrentWidget(self.result)
             self._models.refresh()
-            self.said.emit(f"{queued.job.output.name} is trained.")
+            self.said.emit(f"{self.result.name or queued.job.output.name} is trained.")
+
+    @Slot(object)
+    def _on_removed(self, queued: Queued) -> None:
+        if queued is self._measuring:
+            self._end_measuring(queued)
 
     def _end_measuring(self, queued: Queued) -> None:
         self._measuring = None

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayou
 from app.pages.train_advice import Change, less_memory
 from app.pages.train_disk import Earlier, Looked, seconds_for
 from app.pages.train_measure import seconds_of
-from app.queue import Queued
+from app.queue import Queued, duration
 from app.widgets.basics import button, column, label, row, set_words
 from app.widgets.lines import Lines
 from trainer.contract import events
@@ -129,13 +129,3 @@ class Estimate(QWidget):
         set_words(self._source, "muted")
         self._button.setEnabled(bool(self._known[0]))
         self._button.setText("Measure again" if self._known[1].startswith("Measured") else "Measure")
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `9 min`, `3 h 20 min`."""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QProgressBar, QSizePolicy, QVBoxLa
 
 from app.errand import Errand
 from app.pages.train_disk import Past
-from app.pages.train_estimate import duration
-from app.queue import Queue, Queued
+from app.queue import Queue, Queued, duration
 from app.widgets.basics import button, column, label, row, set_words
 from app.widgets.fold import Fold
 from app.widgets.previews import Previews
@@ -74,6 +73,7 @@ class LiveView(QWidget):
         queue.progressed.connect(self._on_progress)
         queue.ended.connect(self._on_ended)
         queue.changed.connect(self._show_actions)
+        queue.removed.connect(self._on_removed)
         self._show_state("Nothing has been trained yet. Press Start training, and watch it learn here.")
         self._show_actions()
 
@@ -88,6 +88,9 @@ class LiveView(QWidget):
 
     def follow(self, queued: Queued) -> None:
         """Show this training from now on. One that goes on with the run that is shown keeps what is there."""
+        if queued.state == "waiting" and self.is_running:
+            self.followed.emit()  # what is being trained stays in sight until it ends
+            return
         goes_on = queued.resume is not None and self.run_folder == str(queued.resume)
         self.queued, self._past, self._pausing = queued, None, False
         if isinstance(queued.job, TrainJob):
@@ -114,6 +117,11 @@ class LiveView(QWidget):
         self._show_state(f"{became}{at}.{' It can go on from its last checkpoint.' if past.can_go_on else ''}")
         self._fold.hide()
         self._show_actions()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether what is shown is being trained now."""
+        return self.queued is not None and self.queued.state == "running"
 
     @property
     def run_folder(self) -> str:
@@ -186,6 +194,13 @@ class LiveView(QWidget):
     @property
     def _is_stopping(self) -> bool:
         return self.queued is not None and self.queued.state == "running" and self.queued.is_stopping
+
+    @Slot(object)
+    def _on_removed(self, queued: Queued) -> None:
+        if queued is self.queued:
+            self.queued = None
+            self._show_state("Taken out of the queue.")
+            self._show_actions()
 
     def _cancel(self) -> None:
         if self.queued is None:

@@ -6,8 +6,6 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from trainer.contract import events
 from trainer.contract.train import TrainJob
 from trainer.files import write_text_atomically
@@ -53,7 +51,7 @@ class Measurements:
         try:
             tree = json.loads(self._file.read_text(encoding="utf-8"))
             return {str(key): events.Measured.model_validate(one) for key, one in tree.items()}
-        except (OSError, ValueError, AttributeError, ValidationError):
+        except (OSError, ValueError, AttributeError, RecursionError):
             return {}
 
 

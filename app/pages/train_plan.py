@@ -176,7 +176,7 @@ def arithmetic(job: TrainJob, looked: Looked | None) -> list[str]:
     if looked is not None and looked.report.usable:
         said += _about_pictures(job, looked)
     if job.samples.every and job.samples.prompts:
-        times = 1 + job.steps.total // job.samples.every
+        times = 1 + math.ceil(job.steps.total / job.samples.every)  # the last step has one too
         each, all_of_them = _count(len(job.samples.prompts), "preview"), times * len(job.samples.prompts)
         said.append(f"{each} before it begins and every {job.samples.every:,} steps: {_count(all_of_them, 'picture')}.")
     else:

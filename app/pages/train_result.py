@@ -5,7 +5,7 @@ from pathlib import Path
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.pages.train_estimate import duration
+from app.queue import duration
 from app.widgets.basics import button, column, label, open_folder, row
 from app.widgets.previews import Previews
 from trainer.contract import events
@@ -15,14 +15,15 @@ from trainer.files import human_size
 
 
 class ResultView(QWidget):
-    """`try_it` and `show_model` carry the name that it has in the library."""
+    """`try_it` and `show_model` carry the name that it has in the library; `try_it` a prompt that shows it, too."""
 
-    try_it = Signal(str)
+    try_it = Signal(str, str)
     show_model = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self._paths: list[Path] = []
+        self._prompt = ""
         self._is_lora = False
         self._title = label("", "title")
         self._words = label("", "muted")
@@ -49,13 +50,19 @@ class ResultView(QWidget):
             one.hide()
 
     @property
+    def name(self) -> str:
+        """What it is called among the models: with a number where the name was taken."""
+        return self._paths[-1].stem if self._paths else ""
+
+    @property
     def title(self) -> str:
         return self._title.text()
 
     def show_result(self, job: TrainJob, finished: events.Finished, samples: list[events.Sample]) -> None:
         self._paths = [Path(path) for path in finished.paths]
         is_lora = self._is_lora = job.method.kind == "lora"
-        self._title.setText(f"{shown(job.output.name)} is ready")
+        self._prompt = next(iter(job.samples.prompts), "")
+        self._title.setText(f"{shown(self.name or job.output.name)} is ready")
         where = "Try it opens Generate with it." if is_lora else "Choose it as the model on the page Generate."
         self._words.setText(
             f"Trained in {duration(finished.seconds)}, {job.steps.total:,} steps. It is in your models. {where}"
@@ -89,11 +96,11 @@ class ResultView(QWidget):
     def try_last(self) -> None:
         """Open Generate with it, if something was trained that can be laid over a model."""
         if self._paths and self._is_lora:
-            self.try_it.emit(self._paths[-1].stem)
+            self.try_it.emit(self.name, self._prompt)
 
     @Slot()
     def _show_model(self) -> None:
-        self.show_model.emit(self._paths[-1].stem)
+        self.show_model.emit(self.name)
 
     @Slot()
     def _show_folder(self) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 from app.theme import theme
 from app.widgets.basics import button, column, label, row
 
-WIDTH, ICON = 280, 40
+WIDTH, ICON, BUTTON_HEIGHT = 280, 40, 36
 
 OFFERS = (
     (
@@ -56,6 +56,7 @@ class WelcomePage(QWidget):
         picture = QLabel()
         self._icons[name] = picture
         start = button(does, words, partial(self.chosen.emit, name), kind="primary" if name == "generate" else "")
+        start.setMinimumHeight(BUTTON_HEIGHT)
         inside = column(picture, label(title, "heading"), label(words, "muted"), 0, start, margins=(20, 20, 20, 20))
         card = QFrame()
         card.setProperty("surface", "raised")

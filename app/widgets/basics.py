@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, Qt, QUrl
+from PySide6.QtCore import QEvent, QObject, QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -161,6 +161,11 @@ class NoWheel(QObject):
             event.ignore()
             return True
         return super().eventFilter(watched, event)
+
+
+def downloads() -> str:
+    """Where a browser puts what it loads: there new models are looked for first."""
+    return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DownloadLocation)
 
 
 def calm(field: QAbstractSpinBox | QComboBox | QSlider) -> None:

@@ -80,7 +80,7 @@ class LossChart(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._series = Series()
-        self._item = pyqtgraph.PlotItem(axisItems={"right": _RateAxis("right")})
+        self._item = pyqtgraph.PlotItem(axisItems={"right": _RateAxis("right"), "bottom": _StepAxis("bottom")})
         self._plot = pyqtgraph.PlotWidget(plotItem=self._item)
         self._item.setMenuEnabled(False)
         self._item.hideButtons()
@@ -209,6 +209,14 @@ class _RateAxis(pyqtgraph.AxisItem):
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         return [f"{value * scale:.2g}" if value else "0" for value in values]
+
+
+class _StepAxis(pyqtgraph.AxisItem):
+    """There is nothing between two steps."""
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        levels = super().tickSpacing(minVal, maxVal, size)
+        return [(spacing, offset) for spacing, offset in levels if spacing >= 1] or [(1.0, 0.0)]
 
 
 class _Key(QWidget):

@@ -5,7 +5,7 @@ from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QGridLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QSizePolicy, QWidget
 
 from app.widgets import model_words
 from app.widgets.basics import button, column, label, named, row
@@ -85,7 +85,11 @@ def copyable(name: str, shown: str, text: str) -> QWidget:
     copy = button("", f"Copy: {name}", partial(_copy, text), icon="copy", kind="quiet")
     words = label(shown)
     words.setAccessibleName(f"{name}: {text}")
-    return named(name, words, beside=copy)
+    made = named(name, words, beside=copy)
+    made.setSizePolicy(
+        QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred
+    )  # as high as its words are at this width
+    return made
 
 
 def rule() -> QFrame:

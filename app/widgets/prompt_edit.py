@@ -87,6 +87,10 @@ class PromptEdit(QPlainTextEdit):
         cursor.setPosition(places[edit.end], QTextCursor.MoveMode.KeepAnchor)
         cursor.insertText(edit.text)  # in one go, and so one step
         places = qt_places(self.text())
+        if start == end:  # nothing was selected: what is typed next must not take the word's place
+            cursor.setPosition(places[edit.start + edit.selected[1]])
+            self.setTextCursor(cursor)
+            return
         cursor.setPosition(places[edit.start + edit.selected[0]])
         cursor.setPosition(places[edit.start + edit.selected[1]], QTextCursor.MoveMode.KeepAnchor)
         self.setTextCursor(cursor)

@@ -34,9 +34,11 @@ class PromptMarks(QSyntaxHighlighter):
             self.rehighlight()
 
     def highlightBlock(self, text: str) -> None:
-        start = self.currentBlock().position()
+        start, length = self.currentBlock().position(), self.currentBlock().length() - 1
         for first, last, look in self._looks:
-            for place in range(max(0, first - start), min(len(qt_places(text)) - 1, last - start)):
+            if last <= start or first >= start + length:
+                continue
+            for place in range(max(0, first - start), min(length, last - start)):
                 whole = QTextCharFormat(self.format(place))
                 whole.merge(look)
                 self.setFormat(place, 1, whole)

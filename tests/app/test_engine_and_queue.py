@@ -133,3 +133,24 @@ def test_closing_during_a_job_lets_it_stop_and_leaves_nothing_behind(
         queue.add(act("waits"))
     engine.close()
     assert not engine._thread.isRunning()
+
+
+def test_closing_keeps_what_waits_and_what_ran(qtbot: QtBot, queue: Queue, engine: EngineLink, home: Home) -> None:
+    with qtbot.waitSignal(queue.progressed, timeout=PATIENCE):
+        queue.add(act("waits"))
+    queue.add(act("steps"))
+    queue.leave()
+    with qtbot.waitSignal(engine.idle, timeout=PATIENCE):
+        engine.cancel()
+    restored = Queue(EngineLink(home), home)
+    restored._engine.state = "busy"
+    restored.restore()
+    assert [(queued.title, queued.state) for queued in restored.jobs] == [("waits", "stopped"), ("steps", "waiting")]
+
+
+def test_a_stop_is_heard_before_the_engine_has_the_job(qtbot: QtBot, queue: Queue, engine: EngineLink) -> None:
+    """The process that was used is being replaced, or still loads."""
+    with qtbot.waitSignal(queue.ended, timeout=PATIENCE):
+        queued = queue.add(act("waits"))
+        queue.cancel(queued)
+    assert queued.state == "stopped"

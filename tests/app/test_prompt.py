@@ -97,6 +97,7 @@ def test_the_word_under_the_cursor_is_weighed_and_back_at_1_it_has_no_brackets(e
     assert edit.text() == "a (red:0.9) cat"
     edit.change_weight(0.1)
     assert edit.text() == "a red cat"
+    assert not edit.textCursor().hasSelection(), "what is typed next would take the word's place"
 
 
 def test_words_have_the_colour_of_their_weight(edit: PromptEdit) -> None:

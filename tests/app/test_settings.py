@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from app.settings import Settings, SettingsFile
+from app.window import MainWindow
 from trainer.contract.errors import UserError
 from trainer.home import Home
 
@@ -54,3 +56,12 @@ def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError):
         SettingsFile(Home(tmp_path / "file" / "home")).save(Settings())
+
+
+@pytest.mark.parametrize("nonsense", ["abc", "ü", "====", "AAAA"])
+def test_a_place_of_the_window_that_makes_no_sense_is_passed_over(nonsense: str, home: Home, qtbot: QtBot) -> None:
+    SettingsFile(home).save(Settings(geometry=nonsense, views={"train": {"scroll": 10**12}}, page="train"))
+    window = MainWindow(home)
+    qtbot.addWidget(window)
+    assert window.settings.page == "train"
+    assert window.width() >= 1024

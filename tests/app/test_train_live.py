@@ -144,7 +144,7 @@ def test_the_result_is_shown_in_models(
     assert asked.args == ["k-2"]
     with qtbot.waitSignal(train_page.try_it) as tried:
         train_page.try_result()
-    assert tried.args == ["k-2"]
+    assert tried.args == ["k-2", train_page.form.tree()["samples"]["prompts"][0]]
 
 
 @pytest.fixture

@@ -208,10 +208,10 @@ def test_a_finished_lora_can_be_tried(page: TrainPage, engine: Engine, tmp_path:
     paths = (str(run / "kiki.safetensors"), str(tmp_path / "kiki-2.safetensors"))
     engine.end(events.Finished(seconds=61, paths=paths))
     assert page.tabs.currentWidget() is page.result
-    assert page.result.title == "kiki is ready"
+    assert page.result.title == "kiki-2 is ready", "its name was taken, so it got a number"
     with qtbot.waitSignal(page.try_it) as tried:
         page.result.try_button.click()
-    assert tried.args == ["kiki-2"]
+    assert tried.args == ["kiki-2", page.form.tree()["samples"]["prompts"][0]]
     qtbot.waitUntil(lambda: bool(page.result.previews.shown()))
 
 
@@ -244,14 +244,29 @@ def test_a_run_that_was_broken_off_is_offered_and_goes_on(
 
 
 def test_a_waiting_training_is_taken_out(page: TrainPage, engine: Engine) -> None:
-    page.start()
+    from trainer.contract.generate import GenerateJob
+
+    page.queue.add(GenerateJob(prompt="a cat"))
     page.start()
     waiting = page.live.queued
     assert isinstance(waiting, Queued)
     assert waiting.state == "waiting"
     page.live.stop()
     assert waiting not in page.queue.jobs
+    assert page.live.queued is None
     assert SAMPLE_CLASS.is_dir()
+
+
+def test_a_training_that_waits_behind_another_leaves_that_one_in_sight(
+    page: TrainPage, engine: Engine, tmp_path: Path
+) -> None:
+    page.start()
+    play(page, engine, tmp_path)
+    running, steps = page.live.queued, page.live.chart.steps
+    assert steps
+    page.start()
+    assert page.live.queued is running
+    assert page.live.chart.steps == steps
 
 
 def test_the_chart_keeps_a_bounded_number_of_points(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:

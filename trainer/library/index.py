@@ -172,7 +172,8 @@ class Index:
         fix = (
             f"Did you mean {' or '.join(meant)}?" if meant else "Look in the list of your models, or install it first."
         )
-        raise UserError(f'There is no model named "{path}".', fix)
+        what = "LoRA" if set(kinds) == {Kind.LORA} else "model"
+        raise UserError(f'There is no {what} named "{path}".', fix)
 
     def _place(self, path: Path) -> _Place:
         path = path.absolute()

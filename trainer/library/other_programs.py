@@ -73,5 +73,5 @@ def _below(folder: Path, path: str) -> Path | None:
 def _folders_in(folder: Path) -> list[Path]:
     try:
         return sorted(one for one in folder.iterdir() if one.is_dir())
-    except OSError:  # gone, a drive that is not plugged in, or not ours to read
+    except (OSError, ValueError):  # gone, a drive that is not plugged in, not ours to read, or no path at all
         return []

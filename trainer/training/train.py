@@ -130,7 +130,7 @@ class _Training:
     def _at_step(self, step: int) -> None:
         self.step = step
         every = self.job.samples.every
-        if every and step % every == 0:
+        if every and (step % every == 0 or step == self.job.steps.total):
             self._sample()
         every = self.job.output.checkpoint_every
         if every and (step % every == 0 or step == self.job.steps.total):  # the last one so that it can be extended
