@@ -1,7 +1,16 @@
 """Choices in the form of a training that are more than one field: the method, and the pictures of the class."""
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QRadioButton, QWidget
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QButtonGroup,
+    QCheckBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QRadioButton,
+    QWidget,
+)
 
 from app.widgets.basics import button, column, row
 
@@ -25,7 +34,7 @@ class MethodChoice(QWidget):
             self._group.addButton(one)
             layout.addWidget(one)
         layout.addStretch(1)
-        self._group.buttonClicked.connect(self._clicked)
+        self._group.buttonToggled.connect(self._toggled)  # arrow keys choose without a click
 
     @property
     def kind(self) -> str:
@@ -33,11 +42,13 @@ class MethodChoice(QWidget):
 
     def set_kind(self, kind: str) -> None:
         if kind in self._buttons:
-            self._buttons[kind].setChecked(True)
+            with QSignalBlocker(self._group):
+                self._buttons[kind].setChecked(True)
 
-    @Slot()
-    def _clicked(self) -> None:
-        self.chosen.emit(self.kind)
+    @Slot(QAbstractButton, bool)
+    def _toggled(self, _button: QAbstractButton, is_on: bool) -> None:
+        if is_on:
+            self.chosen.emit(self.kind)
 
 
 class PriorBox(QWidget):

@@ -4,14 +4,14 @@ import json
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLineEdit, QRadioButton
 from pytestqt.qtbot import QtBot
 
 from app.forms.row import FieldRow
 from app.models_list import Models
 from app.pages.train import TrainPage
 from app.pages.train_find import FindBox
-from app.pages.train_folds import Folds
+from app.pages.train_folds import METHODS, Folds
 from app.pages.train_form import TrainForm
 from trainer.contract.train import TrainJob
 from trainer.home import Home
@@ -166,3 +166,14 @@ def test_class_pictures_without_a_folder_are_no_reason_to_show_no_plan(train_pag
     assert "No class pictures are chosen yet." in train_page.plan.said()
     train_page.plan.offers()["Do without"].click()
     assert form.job() is not None
+
+
+def test_the_method_is_chosen_with_the_arrow_keys_too(form: TrainForm, qtbot: QtBot) -> None:
+    lora, full = form.findChildren(QRadioButton)[:2]
+    lora.setFocus()
+    qtbot.keyClick(lora, Qt.Key.Key_Right)
+    assert full.isChecked()
+    assert form.tree()["method"]["kind"] == "full"
+    assert {row.path for row in form.rows() if row.path.startswith("method.")} == {
+        f"method.{name}" for name in METHODS["full"].model_fields if name != "kind"
+    }
