@@ -93,6 +93,11 @@ class Folds(QWidget):
             form.set_value(dict(part) if part is not None else {})
         self._show_chosen()
 
+    @property
+    def method(self) -> str:
+        """The one whose options count."""
+        return self._method
+
     def rows(self) -> Iterator[FieldRow]:
         """Those of the fields that count: not of another method or optimizer, nor of class pictures nobody uses."""
         for form in (self._methods[self._method], self._optimizers[self.optimizer]):

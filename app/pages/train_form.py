@@ -315,7 +315,7 @@ class TrainForm(QWidget):
     def _usual(self, path: str, job: TrainJob) -> Any:
         """The preset's value of a field; of an option of a method or optimizer that it doesn't use, the default."""
         top, _, last = path.rpartition(".")
-        part = {"method": METHODS[self._method.kind], "optimizer": OPTIMIZERS[self._folds.optimizer]}.get(top)
+        part = {"method": METHODS[self._folds.method], "optimizer": OPTIMIZERS[self._folds.optimizer]}.get(top)
         value = value_at(job, path, _NOTHING)
         if value is not _NOTHING and (part is None or type(value_at(job, top)) is part):
             return value

@@ -4,15 +4,16 @@ import json
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit, QRadioButton
+from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from app.forms.row import FieldRow
 from app.models_list import Models
 from app.pages.train import TrainPage
 from app.pages.train_find import FindBox
-from app.pages.train_folds import METHODS, Folds
+from app.pages.train_folds import Folds
 from app.pages.train_form import TrainForm
+from app.pages.train_presets import SAMPLES
 from trainer.contract.train import TrainJob
 from trainer.home import Home
 
@@ -168,12 +169,10 @@ def test_class_pictures_without_a_folder_are_no_reason_to_show_no_plan(train_pag
     assert form.job() is not None
 
 
-def test_the_method_is_chosen_with_the_arrow_keys_too(form: TrainForm, qtbot: QtBot) -> None:
-    lora, full = form.findChildren(QRadioButton)[:2]
-    lora.setFocus()
-    qtbot.keyClick(lora, Qt.Key.Key_Right)
-    assert full.isChecked()
-    assert form.tree()["method"]["kind"] == "full"
-    assert {row.path for row in form.rows() if row.path.startswith("method.")} == {
-        f"method.{name}" for name in METHODS["full"].model_fields if name != "kind"
-    }
+def test_a_preset_of_another_method_and_with_class_pictures_is_taken_as_a_whole(form: TrainForm) -> None:
+    form.choose_preset(SAMPLES)
+    lora = form.tree()
+    full = {**lora, "method": {"kind": "full"}, "data": {**lora["data"], "prior": None}}
+    for tree in (full, lora, full):  # each passes a moment in which half of the form is of the other method
+        form.set_tree(tree)
+        assert form.tree()["method"]["kind"] == tree["method"]["kind"]
