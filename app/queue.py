@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from app.engine import EngineLink
@@ -26,6 +26,8 @@ from trainer.files import write_text_atomically
 from trainer.home import Home
 
 State = Literal["waiting", "running", "finished", "failed", "stopped"]
+STOP_PATIENCE = 2_000
+"""Milliseconds in which a job that was asked to stop has to; after them the harder way is offered."""
 KEPT = 200
 """So many ended jobs stay in the list."""
 
@@ -45,6 +47,8 @@ class Queued:
     status: str = ""
     is_stopping: bool = False
     """Whether it was asked to stop, and has not yet."""
+    is_stuck: bool = False
+    """Whether it has had its time for that: `Queue.stop_now` is to be offered."""
     ending: events.Event | None = None
     run_folder: str = ""
     pictures: list[str] = field(default_factory=list)
@@ -80,6 +84,9 @@ class Queue(QObject):
         self._file = home.root / "queue.json"
         self.jobs: list[Queued] = []
         self._is_left = False
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.timeout.connect(self._give_up)
         engine.happened.connect(self._on_event)
         engine.preview.connect(self._on_preview)
         engine.idle.connect(self._on_idle)
@@ -112,6 +119,8 @@ class Queue(QObject):
         if queued.state == "running":
             queued.is_stopping = True
             self._engine.cancel()
+            if not self._patience.isActive():
+                self._patience.start(STOP_PATIENCE)
             self.progressed.emit(queued)
         elif queued in self.jobs and queued.state == "waiting":  # else it was taken out already
             self.jobs.remove(queued)
@@ -180,6 +189,7 @@ class Queue(QObject):
             case events.Finished() | events.Failed() | events.Stopped():
                 queued.ending = event
                 queued.state = _state_after(event)
+                self._patience.stop()
             case _:
                 pass
         self.happened.emit(queued, event)
@@ -194,6 +204,13 @@ class Queue(QObject):
         queued = self.running
         if queued is not None:
             self.preview.emit(queued, preview, image)
+
+    @Slot()
+    def _give_up(self) -> None:
+        running = self.running
+        if running is not None and running.is_stopping:
+            running.is_stuck = True
+            self.progressed.emit(running)
 
     @Slot()
     def _on_idle(self) -> None:
@@ -221,9 +238,8 @@ class Queue(QObject):
             if waiting or interrupted:
                 saved = {"waiting": waiting, "interrupted": interrupted}
                 write_text_atomically(self._file, json.dumps(saved, ensure_ascii=False))
-            else:
-                if self._file.exists():  # a disk that can't be written refuses to remove what isn't there, too
-                    self._file.unlink()
+            elif self._file.exists():  # a disk that can't be written refuses to remove what isn't there, too
+                self._file.unlink()
         except (UserError, OSError) as error:
             self.trouble.emit(str(error))
         self.changed.emit()

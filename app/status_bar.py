@@ -18,8 +18,6 @@ MEMORY_EVERY = 2_000
 """Milliseconds, as often as the engine says how much it holds."""
 STAYS = 20_000
 """Milliseconds that a sentence stands there: long enough to be read twice."""
-PATIENCE = 2_000
-"""Milliseconds that a job gets to stop by itself before it can be ended under its work."""
 STOP = ("Stop", "Ask the running job to stop; what it has done is kept")
 STOP_NOW = ("Stop now", "Do not wait for it: a training loses what came after its last checkpoint")
 STATES = {
@@ -45,8 +43,6 @@ class StatusBar(QWidget):
         self._bar.setFixedSize(160, 4)
         self._bar.setAccessibleName("Progress of the running job")
         self._stop = button(*STOP, self._stop_job)
-        self._patience = _timer(self, PATIENCE, self._offer_stop_now)
-        self._patience.setSingleShot(True)
         self._stale = _timer(self, STAYS, self._forget)
         self._stale.setSingleShot(True)
         self._asking_memory = _timer(self, MEMORY_EVERY, self._ask_engine)
@@ -90,7 +86,7 @@ class StatusBar(QWidget):
     @Slot()
     def _stop_job(self) -> None:
         running = self._queue.running
-        if running is not None and running.is_stopping and self._stop.text() == STOP_NOW[0]:
+        if running is not None and running.is_stuck:
             self._queue.stop_now()
         elif running is not None:
             self._queue.cancel(running)
@@ -122,20 +118,12 @@ class StatusBar(QWidget):
         running = queued if queued is not None and queued.state == "running" else None
         for one in (self._job, self._bar, self._stop):
             one.setVisible(running is not None)
-        if running is None or not running.is_stopping:
-            self._patience.stop()
-            self._name_stop(STOP)
-        elif not self._patience.isActive() and self._stop.text() == STOP[0]:
-            self._patience.start()
         if running is None:
             return
+        self._name_stop(STOP_NOW if running.is_stuck else STOP)
         self._job.setText(f"{_doing(running)}  ·  {in_words(running)}")
         self._bar.setRange(0, running.total or 0)
         self._bar.setValue(running.step)
-
-    @Slot()
-    def _offer_stop_now(self) -> None:
-        self._name_stop(STOP_NOW)
 
     def _name_stop(self, name: tuple[str, str]) -> None:
         text, does = name

@@ -1,15 +1,12 @@
 """What the queue does with the pictures of the page Generate: said on its buttons and below its canvas, and stopped."""
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, Slot
 
 from app.pages.generate_form import GenerateForm
 from app.pages.generate_results import Results
 from app.queue import Queue, Queued, in_words
 from trainer.contract import events
 from trainer.contract.generate import GenerateJob
-
-STOP_PATIENCE = 2000
-"""Milliseconds in which a job that was asked to stop has to; after them the harder way is offered."""
 
 
 class Progress(QObject):
@@ -18,9 +15,6 @@ class Progress(QObject):
     def __init__(self, queue: Queue, form: GenerateForm, results: Results, parent: QObject) -> None:
         super().__init__(parent)
         self._queue, self._form, self._results = queue, form, results
-        self._stopping: Queued | None = None
-        self._patience = QTimer(self, singleShot=True, interval=STOP_PATIENCE)
-        self._patience.timeout.connect(self._tell)
         queue.progressed.connect(self._advance)
         queue.ended.connect(self._end)
         queue.changed.connect(self._tell)
@@ -43,13 +37,10 @@ class Progress(QObject):
         if running is None:
             if waiting:
                 self._queue.cancel(waiting[-1])
-        elif running is not self._stopping:
-            self._stopping = running
-            self._patience.start()
-            self._queue.cancel(running)
-            self._results.say("Stopping")
-        elif not self._patience.isActive():
+        elif running.is_stuck:
             self._queue.stop_now()
+        elif not running.is_stopping:
+            self._queue.cancel(running)
         self._tell()
 
     @Slot()
@@ -61,9 +52,9 @@ class Progress(QObject):
         self._form.show_queue(words, f"{many} in the queue" if waiting else "")
         if running is None:
             self._form.show_stop("Take back" if waiting else "", "Take the last that waits out of the queue (Esc)")
-        elif running is not self._stopping:
+        elif not running.is_stopping:
             self._form.show_stop("Stop", "Stop the pictures in progress (Esc)")
-        elif self._patience.isActive():
+        elif not running.is_stuck:
             self._form.show_stop("Stopping", "It ends with the step that it is at", enabled=False)
         else:
             self._form.show_stop("Stop now", "End the engine under its job; it starts anew by itself (Esc)")
@@ -74,16 +65,16 @@ class Progress(QObject):
         if not isinstance(queued.job, GenerateJob) or queued.state != "running":
             return
         self._results.set_progress(queued.step, queued.total)
-        if queued is not self._stopping:
+        if queued.is_stopping:
+            self._results.say("Stopping")
+            self._tell()
+        else:
             made, count = len(queued.pictures), queued.job.count
             which = f"  ·  picture {made + 1} of {count}" if made < count and count > 1 else ""
             self._results.say(in_words(queued) + which)
 
     @Slot(object)
     def _end(self, queued: Queued) -> None:
-        if queued is self._stopping:
-            self._stopping = None
-            self._patience.stop()
         if not isinstance(queued.job, GenerateJob):
             return
         self._results.set_progress(0, 0)

@@ -1,7 +1,6 @@
 """Live: a training while it runs, or as it was left."""
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal, Slot
@@ -17,7 +16,6 @@ from app.widgets.previews import Previews
 from trainer.contract import events
 from trainer.contract.train import TrainJob
 from trainer.dataset.names import shown
-from trainer.engine.runs import resumable
 from trainer.files import human_size
 
 if TYPE_CHECKING:
@@ -185,11 +183,7 @@ class LiveView(QWidget):
             return
         if self.queued is None or self.queued.state in ("waiting", "running"):
             return
-        folder = Path(self.queued.run_folder) if self.queued.run_folder else None
-        if isinstance(self.queued.ending, events.Failed) and folder is not None and resumable(folder):
-            self.follow(self._queue.add(self.queued.job, folder))
-        else:
-            self.follow(self._queue.retry(self.queued))
+        self.follow(self._queue.retry(self.queued))
 
     @property
     def _is_stopping(self) -> bool:

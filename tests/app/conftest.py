@@ -15,7 +15,7 @@ from app.models_list import Models
 from app.pages.train import TrainPage
 from app.queue import Queue
 from app.start import application
-from tests.app.train_stage import Engine
+from tests.app.stage import Engine
 from trainer.home import Home
 
 

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
@@ -20,46 +20,17 @@ from app.queue import Queue
 from app.settings import ModelDefaults, Settings
 from app.theme import theme
 from tests.app.pictures import write_png
+from tests.app.stage import Engine
 from tests.library import layouts
 from trainer.contract import events
 from trainer.contract.common import LoraUse, Sampling, Size
 from trainer.contract.generate import GenerateJob
-from trainer.contract.jobfile import Job
 from trainer.engine.demo import demo_job
 from trainer.home import Home
 from trainer.library.identity import ModelFamily
 from trainer.library.index import Index
 
 PROMPTS = ("a red cat", "a lighthouse at dusk", "a fox in a blue coat")
-
-
-class Engine(QObject):
-    """Takes jobs, and says only what a test lets it say."""
-
-    happened = Signal(object)
-    preview = Signal(object, QImage)
-    idle = Signal()
-    state_changed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.state = "ready"
-        self.asked: list[object] = []
-
-    def perform(self, job: Job) -> None:
-        self.state = "busy"
-        self.asked.append(job)
-
-    def cancel(self) -> None:
-        self.asked.append("cancel")
-
-    def stop_now(self) -> None:
-        self.asked.append("stop now")
-
-    def end(self, ending: events.Event) -> None:
-        self.happened.emit(ending)
-        self.state = "ready"
-        self.idle.emit()
 
 
 @pytest.fixture
@@ -404,8 +375,8 @@ def test_a_job_that_does_not_react_to_stop_can_be_ended_hard(page: GeneratePage,
     assert not _button(page, "Stopping").isEnabled()
     page.stop()
     assert engine.asked[-1] == "cancel", "patience is not over"
-    page._progress._patience.stop()
-    page._progress._patience.timeout.emit()
+    page._queue._patience.stop()
+    page._queue._patience.timeout.emit()
     assert "does not react" in page._results.words
     _click(page, "Stop now")
     assert engine.asked[-1] == "stop now"
@@ -418,7 +389,7 @@ def test_a_job_that_stops_in_time_offers_nothing_hard(page: GeneratePage, engine
     page.generate()
     page.stop()
     engine.end(events.Stopped(resume=""))
-    assert not page._progress._patience.isActive()
+    assert not page._queue._patience.isActive()
     page.generate()
     assert page._form._stop.text() == "Stop"
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiAppl
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from app import end_notices, status_bar
+from app import end_notices, queue
 from app.engine import EngineLink
 from app.window import MainWindow
 from tests.app.pictures import write_png
@@ -63,7 +63,7 @@ def test_what_is_heard_of_the_engine_again_ends_the_notice(window: MainWindow, q
 def test_a_job_that_does_not_stop_can_be_ended_from_the_status_bar(
     window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(status_bar, "PATIENCE", 50)
+    monkeypatch.setattr(queue, "STOP_PATIENCE", 50)
     with qtbot.waitSignal(window.queue.progressed, timeout=PATIENCE):
         window.queue.add(GenerateJob(prompt="is deaf"))
     (stop,) = (one for one in window.frame.status.findChildren(QPushButton) if one.text() == "Stop")

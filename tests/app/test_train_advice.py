@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.pages.train import TrainPage
 from app.pages.train_advice import Change, Show, Situation, advice, usual_rate
 from app.pages.train_disk import Looked, ModelSize
-from tests.app.train_stage import open_and_look, pictures
+from tests.app.stage import open_and_look, pictures
 from trainer.contract import events
 from trainer.contract.common import Size
 from trainer.contract.optimize import AdamW, Prodigy, Schedule

@@ -14,7 +14,7 @@ from app.queue import Queue
 from app.widgets import loss_chart
 from app.widgets.loss_chart import LossChart, Series
 from app.widgets.previews import Previews
-from tests.app.train_stage import Engine, play
+from tests.app.stage import Engine, play
 from trainer.contract import events
 from trainer.engine import runs
 from trainer.engine.demo import SAMPLE_DATASET, demo_job

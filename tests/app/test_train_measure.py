@@ -9,7 +9,7 @@ from app.models_list import Models
 from app.pages.train import TrainPage
 from app.pages.train_measure import Measurements, seconds_of
 from app.queue import Queue
-from tests.app.train_stage import Engine
+from tests.app.stage import Engine
 from trainer.contract import events
 from trainer.contract.measure import MeasureJob
 from trainer.engine.demo import demo_job

@@ -13,7 +13,7 @@ from app.pages.train_estimate import duration, estimate
 from app.pages.train_presets import Preset, presets
 from app.queue import Queue, Queued
 from app.widgets.loss_chart import LossChart
-from tests.app.train_stage import Engine, open_and_look, pictures, play
+from tests.app.stage import Engine, open_and_look, pictures, play
 from tests.library import layouts
 from trainer.contract import events
 from trainer.contract.train import Data, TrainJob
