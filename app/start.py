@@ -67,7 +67,7 @@ def run(home: Home, files: Sequence[Path] = ()) -> int:
     signals = Signals()
     window = MainWindow(home)
     signals.asked.connect(window.leave)
-    crashes.happened.connect(window.on_crash)
+    crashes.happened.connect(window.tell_of_crash)
     single.asked.connect(window.come_to_front)
     window.show()
     if last_words is not None:

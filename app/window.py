@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
@@ -25,14 +25,13 @@ from app.frame import Frame
 from app.models_list import Models
 from app.queue import Queue, Queued
 from app.rail import Rail
-from app.remember import Remember
+from app.remember import Remember, keep_pages, restore_page
 from app.settings import Settings, SettingsFile
 from app.status_bar import StatusBar
 from app.theme import theme
 from app.widgets.basics import downloads, open_folder
 from trainer.contract import events
 from trainer.home import Home
-from trainer.library.identity import Kind
 
 if TYPE_CHECKING:  # each page is imported when it is made: the first paint waits for one of them only
     from app.pages.gallery import GalleryPage
@@ -61,22 +60,6 @@ class WithWork(Protocol):
     """A page that reads or writes in the pool of threads, and can be asked to leave it."""
 
     def stop_work(self) -> None: ...
-
-
-@runtime_checkable
-class WithDraft(Protocol):
-    """A page with a form, which is kept as it was left, finished or not."""
-
-    def draft(self) -> dict[str, Any]: ...
-    def set_draft(self, draft: dict[str, Any]) -> None: ...
-
-
-@runtime_checkable
-class WithView(Protocol):
-    """A page that remembers more than its form: what was selected, the size of its tiles, how far it was scrolled."""
-
-    def view(self) -> dict[str, Any]: ...
-    def set_view(self, view: dict[str, Any]) -> None: ...
 
 
 class MainWindow(QMainWindow):
@@ -210,19 +193,8 @@ class MainWindow(QMainWindow):
             if isinstance(field, QLineEdit | QTextEdit | QPlainTextEdit):
                 field.setAcceptDrops(False)  # a file dropped on it is for the window, not its address for the text
         self._stack.addWidget(page)
-        try:
-            if isinstance(page, WithDraft):
-                page.set_draft(self.settings.drafts.get(name, {}))
-            if isinstance(page, WithView):
-                page.set_view(self.settings.views.get(name, {}))
-        except (
-            TypeError,
-            ValueError,
-            KeyError,
-            AttributeError,
-            OverflowError,
-        ) as error:  # of another version, or edited
-            self._say(f"Not everything on this page is as it was left: {error}")
+        if note := restore_page(page, name, self.settings):
+            self._say(note)
         return page
 
     # ---- Work, and its end
@@ -266,6 +238,7 @@ class MainWindow(QMainWindow):
             else:
                 self._remember.soon()
 
+    @Slot(str)
     def tell_of_crash(self, details: str, *, before: bool = False) -> None:
         """Something of ours went wrong: just now, or `before`, so that the window closed without being asked."""
         if before:
@@ -275,10 +248,6 @@ class MainWindow(QMainWindow):
         else:
             text = "Something went wrong inside Gesso. You can go on; if it happens again, start Gesso anew."
         self.notice.say(text, kind="warning" if before else "error", details=details, topic="crash")
-
-    @Slot(str)
-    def on_crash(self, details: str) -> None:
-        self.tell_of_crash(details)
 
     def _may_close(self) -> bool:
         asked = QMessageBox(self)
@@ -293,11 +262,7 @@ class MainWindow(QMainWindow):
     def _collect(self) -> None:
         """Bring the settings up to date with what is shown."""
         self.settings.keep_geometry(self.saveGeometry())
-        made = vars(self)
-        drafts = {name: page.draft() for name, page in made.items() if isinstance(page, WithDraft)}
-        views = {name: page.view() for name, page in made.items() if isinstance(page, WithView)}
-        self.settings.drafts = {**self.settings.drafts, **drafts}
-        self.settings.views = {**self.settings.views, **views}
+        keep_pages(vars(self), self.settings)
 
     # ---- Files that come from outside
 
@@ -357,25 +322,9 @@ class MainWindow(QMainWindow):
 
     def find_action(self) -> None:
         """Offer every action, page and model by its name."""
-        from app.widgets.command_box import Choice
+        from app.widgets.command_box import choices_of
 
-        table = self.actions_table
-        choices = [
-            Choice(
-                action.text(),
-                f"{table.title(action.objectName())}: {action.toolTip()}",
-                action.objectName(),
-                keys=table.keys(action.objectName()).toString(),
-                icon=action.icon(),
-            )
-            for action in table.all()
-            if action.objectName() != "window.find_action"
-        ]
-        for entry in self.models.of_kind(Kind.CHECKPOINT):
-            choices.append(Choice(entry.name, "Generate with this model", "window.use_model", entry.name))
-        for entry in self.models.of_kind(Kind.LORA):
-            choices.append(Choice(entry.name, "Generate with this LoRA", "window.use_lora", entry.name))
-        self._command_box.open_with(choices)
+        self._command_box.open_with(choices_of(self.actions_table, self.models))
 
     def open_file(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "Open a model or picture", downloads(), OPENED)
@@ -435,11 +384,8 @@ class MainWindow(QMainWindow):
         self.models_page.select(name)
 
     @Slot(str)
-    def _ask(self, name: str) -> None:
-        self._do(name, "")
-
     @Slot(str, str)
-    def _do(self, name: str, about: str) -> None:
+    def _do(self, name: str, about: str = "") -> None:
         """Do an action by its name; one of a page brings that page to the front first."""
         group, _, what = name.partition(".")
         if group == "go":
@@ -460,10 +406,10 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.frame.rail.picked.connect(self.show_page)
         self.frame.rail.menu_asked.connect(self.open_menu)
-        self.actions_table.asked.connect(self._ask)
+        self.actions_table.asked.connect(self._do)
         self.actions_table.changed.connect(self._keys_changed)
         self.queue.changed.connect(self._count_jobs)
-        self.queue.ended.connect(self._remember_soon)
+        self.queue.ended.connect(self._remember.soon)
         self.queue.trouble.connect(self._say)
         self.queue.happened.connect(self._listen_for_silence)
         self.models.trouble.connect(self._say)
@@ -521,10 +467,6 @@ class MainWindow(QMainWindow):
             )
         else:
             self.notice.forget("engine")
-
-    @Slot(object)
-    def _remember_soon(self, _queued: Queued) -> None:
-        self._remember.soon()
 
     @Slot()
     def _keys_changed(self) -> None:

@@ -14,6 +14,7 @@ from app.forms.form import Form
 from app.models_list import Models
 from app.pages.generate_faults import faults, summary
 from app.pages.generate_size import SizeBox
+from app.remember import NONSENSE
 from app.settings import ModelDefaults, Settings
 from app.widgets.basics import button, column, label, named, row, scrolled_above
 from app.widgets.fold import Fold
@@ -199,9 +200,7 @@ class GenerateForm(QWidget):
             "hardware": self._hardware.set_value,
         }
         for name in writers.keys() & tree.keys():
-            with contextlib.suppress(
-                TypeError, ValueError, KeyError, AttributeError, OverflowError
-            ):  # of another version
+            with contextlib.suppress(*NONSENSE):
                 writers[name](tree[name])
         self._clear_faults()
         self._know_model()

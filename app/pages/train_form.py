@@ -258,9 +258,8 @@ class TrainForm(QWidget):
         for row in self.rows():
             value = value_at(tree, row.path, _NOTHING)
             if value is not _NOTHING:
-                with suppress(
-                    TypeError, ValueError, AttributeError, OverflowError
-                ):  # of another version: the field stays as it is
+                # of another version: the field stays as it is
+                with suppress(TypeError, ValueError, AttributeError, OverflowError):
                     row.editor.set_value(Size(**value) if isinstance(value, dict) else value)
 
     def _show(self, error: ValidationError | None) -> None:

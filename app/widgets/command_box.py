@@ -16,8 +16,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.actions import Actions
+from app.models_list import Models
 from app.pictures import Index
 from app.theme import theme
+from trainer.library.identity import Kind
 
 WIDTH, ROW, ROWS, TOP = 560, 36, 10, 64
 
@@ -32,6 +35,27 @@ class Choice:
     about: str = ""
     keys: str = ""
     icon: QIcon | None = None
+
+
+def choices_of(actions: Actions, models: Models) -> list[Choice]:
+    """Everything that can be done: each action, and what each model is there for."""
+    choices = [
+        Choice(
+            action.text(),
+            f"{actions.title(action.objectName())}: {action.toolTip()}",
+            action.objectName(),
+            keys=actions.keys(action.objectName()).toString(),
+            icon=action.icon(),
+        )
+        for action in actions.all()
+        if action.objectName() != "window.find_action"
+    ]
+    for kind, does, name in (
+        (Kind.CHECKPOINT, "Generate with this model", "window.use_model"),
+        (Kind.LORA, "Generate with this LoRA", "window.use_lora"),
+    ):
+        choices += [Choice(entry.name, does, name, entry.name) for entry in models.of_kind(kind)]
+    return choices
 
 
 def found(choices: Sequence[Choice], typed: str) -> list[Choice]:

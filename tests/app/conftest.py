@@ -1,7 +1,9 @@
 """The application of the tests, as app.start makes it, and nothing of a test left in its pool of threads."""
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -10,13 +12,20 @@ from PySide6.QtCore import QThreadPool
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.engine import EngineLink
 from app.garbage import GarbageTimer
 from app.models_list import Models
 from app.pages.train import TrainPage
 from app.queue import Queue
 from app.start import application
+from app.window import MainWindow
 from tests.app.stage import Engine
 from trainer.home import Home
+
+ROOT = Path(__file__).parents[2]
+STAGED = ROOT / "tests" / "engine" / "staged.py"
+PATIENCE = 60_000
+"""Milliseconds for a process that starts."""
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +68,16 @@ def train_page(home: Home, train_engine: Engine, qtbot: QtBot) -> Iterator[Train
         made.show()
     yield made
     made.hide()
+
+
+@pytest.fixture
+def window(home: Home, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+    """The whole window with an engine whose work is staged, and the models listed."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+    made = MainWindow(home, EngineLink(home, command=(sys.executable, str(STAGED), "--home", str(home.root))))
+    made.show()
+    with qtbot.waitSignals([made.engine.state_changed, made.models.changed], timeout=PATIENCE):
+        made.start_work()
+    yield made
+    made.close()
+    made.deleteLater()

@@ -52,7 +52,7 @@ def test_an_exception_is_shown_and_written_down_and_the_window_lives(
     window.show()
     crashes = Crashes(home)
     crashes.watch()
-    crashes.happened.connect(window.on_crash)
+    crashes.happened.connect(window.tell_of_crash)
     with qtbot.waitSignal(crashes.happened):
         QTimer.singleShot(0, _goes_wrong)
     crashes.closed()

@@ -1,7 +1,6 @@
 """What concerns the whole program is said above the page, over it, in the status bar, or by the system."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,19 +20,6 @@ from trainer.home import Home
 ROOT = Path(__file__).parents[2]
 STAGED = ROOT / "tests" / "engine" / "staged.py"
 PATIENCE = 60_000
-
-
-@pytest.fixture
-def window(home: Home, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
-    """With an engine whose work is staged."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=":")
-    made = MainWindow(home, EngineLink(home, command=(sys.executable, str(STAGED), "--home", str(home.root))))
-    made.show()
-    with qtbot.waitSignals([made.engine.state_changed, made.models.changed], timeout=PATIENCE):
-        made.start_work()
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 def test_a_silent_engine_is_told_of_with_a_way_out(window: MainWindow, qtbot: QtBot) -> None:

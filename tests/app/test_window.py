@@ -1,17 +1,12 @@
 """The window with its real engine: opened, used by clicks and keys, closed, opened again."""
 
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.engine import EngineLink
 from app.pages.generate import GeneratePage
 from app.window import PAGES, MainWindow
 from trainer.contract.common import Sampling
@@ -26,19 +21,6 @@ PROMPT = "a red cat on the left of a mint background"
 
 def child(page: GeneratePage, kind: type, name: str) -> QPushButton:
     return next(one for one in page.findChildren(kind) if one.accessibleName() == name)
-
-
-@pytest.fixture
-def window(home: Home, qtbot: QtBot) -> Iterator[MainWindow]:
-    """With an engine whose work is staged."""
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])
-    made = MainWindow(home, EngineLink(home, command=(sys.executable, str(STAGED), "--home", str(home.root))))
-    made.show()
-    with qtbot.waitSignals([made.engine.state_changed, made.models.changed], timeout=PATIENCE):
-        made.start_work()
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 def test_a_picture_is_made_shown_kept_and_its_settings_come_back(qtbot: QtBot, home: Home) -> None:

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests import tiny
-from tests.training.test_train import Recorded, draw, make_job
+from tests.training.test_train import Recorded, make_job
 from trainer.contract import events
 from trainer.contract.common import Sampling
 from trainer.contract.errors import Cancelled
@@ -19,18 +18,6 @@ from trainer.training.checkpoint import newest_valid
 from trainer.training.measure import measure
 from trainer.training.methods.lora import LoraMethod
 from trainer.training.train import train
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    tiny.single_file(path)
-    return path
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return draw(tmp_path / "pictures", 5)
 
 
 def files_below(folder: Path) -> set[Path]:

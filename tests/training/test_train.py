@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from tests import tiny
+from tests.training.drawings import draw
 from trainer.contract import events
 from trainer.contract.common import Hardware, Sampling, Size
 from trainer.contract.errors import Cancelled, UserError
@@ -37,28 +38,6 @@ from trainer.training import feed as feed_module
 from trainer.training.feed import Feed
 from trainer.training.methods.lora import LoraMethod
 from trainer.training.train import train
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    tiny.single_file(path)
-    return path
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return draw(tmp_path / "pictures", 5)
-
-
-def draw(folder: Path, count: int) -> Path:
-    folder.mkdir()
-    for number in range(count):
-        picture = Image.new("RGB", (64, 64) if number % 2 else (96, 48), (40 * number, 90, 200 - 30 * number))
-        ImageDraw.Draw(picture).rectangle((10, 10, 30, 30), fill=(250, 240, 30 * number))
-        picture.save(folder / f"{number}.png")
-        (folder / f"{number}.txt").write_text(f"a square, number {number}\n", encoding="utf-8")
-    return folder
 
 
 def make_job(model: Path, pictures: Path, total: int = 4, **fields: Any) -> TrainJob:
