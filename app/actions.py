@@ -97,6 +97,7 @@ class Actions(QObject):
     def menu(self, parent: QWidget) -> QMenu:
         """All of them: the window's own first, then one menu for each group."""
         whole = QMenu(parent)
+        theme().dress(whole)
         whole.setToolTipsVisible(True)
         groups: dict[str, list[QAction]] = {}
         for name, action in self._actions.items():

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from app import rail
 from app.rail import Rail
 from app.status_bar import StatusBar
+from app.theme import theme
 from app.widgets.basics import surface
 from app.widgets.drop_overlay import DropOverlay
 from app.widgets.notice import Notice
@@ -33,8 +34,11 @@ class Frame(QWidget):
         down.setContentsMargins(0, 0, 0, 0)
         down.setSpacing(0)
         down.addLayout(across, 1)
-        down.addWidget(surface(self.status, "panel", edge="top"))
+        below = surface(self.status, "panel", edge="top")
+        down.addWidget(below)
         self.overlay = DropOverlay(self)
+        for part in (framed, self.notice, below):
+            theme().dress(part)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -4,7 +4,7 @@ from typing import Literal
 
 import qtawesome
 import shiboken6
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QIcon, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory, QWidget
 
@@ -68,7 +68,7 @@ class Theme(QObject):
         super().__init__(application)
         self._application = application
         self._wish: Wish = wish
-        self._windows: list[QWidget] = []
+        self._parts: list[QWidget] = []
         application.setStyle(QStyleFactory.create("Fusion"))
         application.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._apply()
@@ -92,15 +92,21 @@ class Theme(QObject):
             self._wish = wish
             self._apply()
 
-    def dress(self, window: QWidget) -> None:
-        """Give a window, with all that belongs to it, our style sheet, and each new one.
+    def dress(self, part: QWidget) -> None:
+        """Give a part of the window, with all that belongs to it, our style sheet; a new one whenever it is in sight.
 
-        A style sheet of the application would do the same, but a change of it took 0.7 s for a window of 1,500
-        widgets, and of the window's own 0.1 s.
+        A style sheet of the application would do for all, but a change of it took 0.7 s for 1,500 widgets; one of the
+        window 0.11 s; of what is in sight 0.05 s.
         """
-        self._windows.append(window)
-        window.destroyed.connect(self._forget)
-        window.setStyleSheet(style_sheet(self.palette, self.scheme))
+        self._parts.append(part)
+        part.destroyed.connect(self._forget)
+        part.installEventFilter(self)
+        self._freshen(part)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget):
+            self._freshen(watched)
+        return False
 
     def icon(self, name: str, role: str = "text") -> QIcon:
         """An icon by our name for it, in the colour of a role; paler where its button is disabled."""
@@ -117,13 +123,19 @@ class Theme(QObject):
     def _apply(self) -> None:
         self._application.setPalette(_qt_palette(self.palette))
         self._forget()
-        for window in self._windows:
-            window.setStyleSheet(style_sheet(self.palette, self.scheme))
+        for part in self._parts:
+            if part.isVisible():
+                self._freshen(part)
         self.changed.emit()
+
+    def _freshen(self, part: QWidget) -> None:
+        sheet = style_sheet(self.palette, self.scheme)
+        if part.styleSheet() != sheet:
+            part.setStyleSheet(sheet)
 
     @Slot()
     def _forget(self) -> None:
-        self._windows = [window for window in self._windows if shiboken6.isValid(window)]
+        self._parts = [part for part in self._parts if shiboken6.isValid(part)]
 
 
 def theme() -> Theme:
@@ -233,6 +245,9 @@ QPushButton[kind="primary"]:disabled {{ background: {c.line}; color: {c.muted}; 
 QPushButton[kind="quiet"] {{ background: transparent; border-color: transparent; padding: 4px 6px; }}
 QPushButton[kind="quiet"]:hover {{ background: {c.raised}; }}
 QPushButton[kind="quiet"]:focus {{ border: 2px solid {c.accent}; padding: 3px 5px; }}
+QPushButton[kind="mark"] {{ background: transparent; border-color: transparent; padding: 0; }}
+QPushButton[kind="mark"]:hover {{ background: {c.raised}; }}
+QPushButton[kind="mark"]:focus {{ border: 2px solid {c.accent}; }}
 QPushButton[kind="fold"] {{
     background: transparent; border: 1px solid transparent; color: {c.muted}; text-align: left; padding: 4px 0;
 }}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QFileDialog,
     QLineEdit,
@@ -76,7 +76,6 @@ class MainWindow(QMainWindow):
         loaded = file.load()
         self.settings: Settings = loaded.settings
         theme().set_wish(self.settings.theme)
-        theme().dress(self)
         self.engine = engine or EngineLink(home, self)
         self.queue = Queue(self.engine, home, self)
         self.models = Models(home, self)
@@ -88,7 +87,8 @@ class MainWindow(QMainWindow):
         self._remember = Remember(file, self.settings, self._collect, self)
         self.setCentralWidget(self.frame)
         self._connect()
-        self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))
+        # Not self.screen(): PySide makes what that gives a child of the window, and deletes Qt's screen with it.
+        self.resize(QSize(1280, 800).boundedTo(QGuiApplication.primaryScreen().availableSize()))
         if self.settings.geometry:
             self.restoreGeometry(self.settings.geometry_bytes())
         self.show_page(self.settings.page)
@@ -167,6 +167,7 @@ class MainWindow(QMainWindow):
         from app.widgets.command_box import CommandBox
 
         box = CommandBox(self)
+        theme().dress(box)
         box.chosen.connect(self._do)
         return box
 
@@ -192,6 +193,7 @@ class MainWindow(QMainWindow):
         for field in page.findChildren(QWidget):
             if isinstance(field, QLineEdit | QTextEdit | QPlainTextEdit):
                 field.setAcceptDrops(False)  # a file dropped on it is for the window, not its address for the text
+        theme().dress(page)
         self._stack.addWidget(page)
         if note := restore_page(page, name, self.settings):
             self._say(note)
@@ -251,6 +253,7 @@ class MainWindow(QMainWindow):
 
     def _may_close(self) -> bool:
         asked = QMessageBox(self)
+        theme().dress(asked)
         asked.setIcon(QMessageBox.Icon.Question)
         asked.setText("A job is still running. Stop it and close Gesso?")
         asked.setInformativeText("A training saves a checkpoint first, and can go on from it later.")

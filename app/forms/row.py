@@ -3,13 +3,23 @@
 from typing import Any
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.forms.editors import Editor
-from app.widgets.basics import button, label, row
+from app.widgets.basics import button, label
 from trainer.contract.fields import About
 
 MARK = "•"
+MARK_HEIGHT = 18
 LINE = 31
 """Pixels: a line to be typed in is as high as the spin box beside it."""
 
@@ -25,34 +35,31 @@ class FieldRow(QWidget):
         self.path, self.editor = path, editor
         self._name = name or note.label
         self._words = f"{self._name} {note.label} {note.help} {path} {path.replace('_', ' ')}".casefold()
-        self._fault = label("", "error")
-        self._fault.hide()
-        self._back = button("", "", self._reset, icon="reset", kind="quiet")
-        self._back.setAccessibleName(f"Reset {self._name}")
-        self._back.setToolTip("Back to what the preset says")
+        self._fault: QLabel | None = (
+            None  # this and the mark stand in few of the many rows, so they are made when needed
+        )
+        self._back: QPushButton | None = None
         editor.widget.setAccessibleName(self._name)
-        self._back.setFixedSize(20, 18)
-        self._back.setStyleSheet("padding: 0;")
-        self._back.hide()
-        room = self._back.sizePolicy()
-        room.setRetainSizeWhenHidden(True)  # the names of fields side by side stay on one line
-        self._back.setSizePolicy(room)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
+        self._head = QHBoxLayout()
+        self._head.setSpacing(4)
+        self._head.addStrut(MARK_HEIGHT)  # the names of fields side by side stay on one line
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(3)
+        self._layout.addLayout(self._head)
         if isinstance(editor.widget, QCheckBox):
             self._title = None
-            layout.addWidget(row(editor.widget, 0, self._back, spacing=4))
+            self._head.addWidget(editor.widget)
         else:
             self._title = label(self._name, "muted")
             self._title.setWordWrap(False)
             self._title.setBuddy(editor.widget)
             self._title.setToolTip(note.help)
-            layout.addWidget(row(self._title, 0, self._back, spacing=4))
-            layout.addWidget(editor.widget)
+            self._head.addWidget(self._title)
+            self._layout.addWidget(editor.widget)
             if isinstance(editor.widget, QLineEdit):
                 editor.widget.setMinimumHeight(LINE)
-        layout.addWidget(self._fault)
+        self._head.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     @property
@@ -61,11 +68,11 @@ class FieldRow(QWidget):
 
     @property
     def is_changed(self) -> bool:
-        return not self._back.isHidden()
+        return self._back is not None and not self._back.isHidden()
 
     @property
     def fault(self) -> str:
-        return self._fault.text()
+        return self._fault.text() if self._fault else ""
 
     def matches(self, words: str) -> bool:
         """Whether each of these words stands in its name, its help or its path."""
@@ -73,16 +80,31 @@ class FieldRow(QWidget):
 
     def mark(self, usual: Any, is_changed: bool) -> None:
         """Show whether it is other than the preset's value, and offer that one."""
-        self._back.setVisible(is_changed)
         if self._title is not None:
             self._title.setText(f"{self._name} {MARK}" if is_changed else self._name)
-        said = "automatic" if usual is None else "nothing" if usual in ("", ()) else in_words(usual)
-        self._back.setToolTip(f"Changed from the preset. Back to: {said}")
-        self._back.setAccessibleDescription(f"Back to what the preset says: {said}")
+        if is_changed:
+            said = "automatic" if usual is None else "nothing" if usual in ("", ()) else in_words(usual)
+            self._back = self._back or self._new_mark()
+            self._back.setToolTip(f"Changed from the preset. Back to: {said}")
+            self._back.setAccessibleDescription(f"Back to what the preset says: {said}")
+        if self._back is not None:
+            self._back.setVisible(is_changed)
 
     def show_fault(self, words: str) -> None:
-        self._fault.setText(words)
-        self._fault.setVisible(bool(words))
+        if self._fault is None and words:
+            self._fault = label("", "error")
+            self._layout.addWidget(self._fault)
+        if self._fault is not None:
+            self._fault.setText(words)
+            self._fault.setVisible(bool(words))
+
+    def _new_mark(self) -> QPushButton:
+        made = button("", "Back to what the preset says", self._reset, icon="reset", kind="mark")
+        made.setAccessibleName(f"Reset {self._name}")
+        made.setFixedSize(20, MARK_HEIGHT)
+        self._head.addWidget(made)
+        self.setTabOrder(self.editor.widget, made)
+        return made
 
     @Slot()
     def _reset(self) -> None:

@@ -29,11 +29,12 @@ PATIENCE = 60_000
 
 
 @pytest.fixture(scope="session")
-def qapp() -> QApplication:
+def qapp() -> Iterator[QApplication]:
     """pytest-qt's fixture of this name, with our theme."""
     made = application()
     QThreadPool.globalInstance().setExpiryTimeout(0)  # idle threads of the pool would look like a leak
-    return made
+    yield made
+    made.clipboard().clear()  # Qt's offscreen clipboard frees what it holds after Python has ended, and crashes
 
 
 @pytest.fixture(autouse=True)

@@ -95,3 +95,14 @@ def test_a_fault_is_shown_in_place_and_queues_nothing(window: MainWindow) -> Non
     page.generate()
     assert window.queue.jobs == []
     assert "seed" in page._form._fault.text()
+
+
+def test_a_page_out_of_sight_has_the_new_colours_when_it_comes_back(window: MainWindow) -> None:
+    window.show_page("train")
+    window.show_page("queue")
+    before = window.train.styleSheet()
+    window.change_scheme()
+    assert window.queue_page.styleSheet() != before
+    assert window.train.styleSheet() == before, "nobody sees it, so nobody waits for it"
+    window.show_page("train")
+    assert window.train.styleSheet() == window.queue_page.styleSheet()
