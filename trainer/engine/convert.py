@@ -69,5 +69,5 @@ def _target(job: ConvertJob, source: Path, precision: str, home: Home) -> Path:
 
 
 def _bytes(bundle: "Bundle", dtype: "torch.dtype") -> int:
-    networks = (bundle.unet, bundle.vae, bundle.text_encoder)
-    return sum(weight.numel() for network in networks for weight in network.parameters()) * dtype.itemsize
+    weights = (weight for network in bundle.networks.values() for weight in network.parameters())
+    return sum(weight.numel() for weight in weights) * dtype.itemsize

@@ -3,17 +3,32 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Prediction = Literal["epsilon", "v_prediction"]
 Conditioning = Mapping[str, Tensor]
-"""What the UNet is conditioned on, batch first: `context` [B, tokens, width], and whatever else a family needs."""
+"""What the UNet is conditioned on, batch first. `context` [B, tokens, width] is what cross-attention reads; where a
+family needs them also `pooled` [B, width], one vector for the whole prompt, and `concat` [B, C', h, w], channels that
+are laid behind the noisy latents (a mask and a picture to inpaint, a picture to move). Whatever else belongs to one
+family is its own."""
 
 LATENT_TO_RGB_KEY = "gesso.latent_to_rgb"
 """Metadata key under which a model with an autoencoder of its own carries `Bundle.latent_to_rgb`, as JSON."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a picture lies in what it was taken from, all in pixels: SDXL is conditioned on it."""
+
+    original: tuple[int, int]
+    """(width, height) before it was cropped."""
+    crop: tuple[int, int]
+    """(left, top) of the crop."""
+    target: tuple[int, int]
+    """(width, height) of the picture itself."""
 
 
 @dataclass
@@ -50,8 +65,19 @@ class Bundle:
     """As modelspec names it, for the metadata of files made from this model: `stable-diffusion-v1`."""
     metadata: dict[str, str] = field(default_factory=dict)
     """The source file's own `__metadata__`."""
+    sigma_range: tuple[float, float] | None = None
+    """(least, greatest) sigma of a model that was trained on all levels between (Karras et al. 2022, arXiv 2206.00364)
+    and is asked at 0.25 ln(sigma); None for one that knows the timesteps of `alphas_cumprod` alone."""
     kept_prompts: dict[Hashable, Mapping[str, Conditioning]] = field(default_factory=dict)
     """Texts that generation has encoded, by all that they depend on (trainer.generation.text_to_image)."""
+
+    PARTS: ClassVar[tuple[str, ...]] = ("unet", "vae", "text_encoder")
+    """Names of the networks that a bundle of this kind holds, each an attribute of it."""
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """All of them by name."""
+        return {name: getattr(self, name) for name in self.PARTS}
 
 
 class Family(Protocol):
@@ -107,6 +133,10 @@ class Family(Protocol):
 
     def decode(self, bundle: Bundle, latents: Tensor) -> Tensor:
         """Scaled latents through the VAE's decoder, to pixels (not clamped)."""
+        ...
+
+    def framed(self, bundle: Bundle, conditioning: Conditioning, framings: Sequence[Framing]) -> Conditioning:
+        """Conditioning with what the family wants to know of each picture's size, one framing for each row."""
         ...
 
     def predict(self, bundle: Bundle, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:

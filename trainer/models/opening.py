@@ -20,6 +20,7 @@ FAMILIES: dict[str, StableDiffusion] = {"sd1": SD1, "sd2": SD2}
 """Every family that Gesso can load, by the name that trainer.library.identify gives it."""
 
 BLANK = "blank:"
+PART_LABELS = {"unet": "UNet", "vae": "VAE", "text_encoder": "text encoder"}
 VARIANTS = ("standard", "inpainting")
 
 
@@ -51,8 +52,8 @@ def nan_tensors(bundle: Bundle) -> list[str]:
     """
     return [
         f"{part}.{name}"
-        for part in ("unet", "vae", "text_encoder")
-        for name, weight in getattr(bundle, part).state_dict().items()
+        for part, network in bundle.networks.items()
+        for name, weight in network.state_dict().items()
         if not torch.isfinite(weight).all()
     ]
 
@@ -74,11 +75,11 @@ def _family(path: Path, family: ModelFamily, variant: str) -> StableDiffusion:
 def _require_written(bundle: Bundle) -> None:
     """Refuse a file of the right size whose tensors were never written: a download that was broken off, or a power
     failure, leaves zeros. One weight of each part tells, the largest."""
-    for part, label in (("unet", "UNet"), ("vae", "VAE"), ("text_encoder", "text encoder")):
-        largest: torch.Tensor = max(getattr(bundle, part).parameters(), key=torch.numel)
+    for part, network in bundle.networks.items():
+        largest: torch.Tensor = max(network.parameters(), key=torch.numel)
         if not largest.any():
             raise UserError(
-                f"{bundle.source.name} is incomplete: its {label} holds only zeros.",
+                f"{bundle.source.name} is incomplete: its {PART_LABELS[part]} holds only zeros.",
                 "Download or copy the file again.",
             )
 

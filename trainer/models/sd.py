@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from trainer.contract.errors import UserError
 from trainer.models import checkpoint, diffusers_folder, networks
 from trainer.models.architecture import BETA_END, BETA_START, LATENT_SCALE, TIMESTEPS, Architecture, FamilyName
-from trainer.models.family import LATENT_TO_RGB_KEY, Bundle, Conditioning
+from trainer.models.family import LATENT_TO_RGB_KEY, Bundle, Conditioning, Framing
 from trainer.models.lora_targets import lora_targets
 from trainer.models.tokenizer import chunk_ids, clip_tokenizer, token_ids, word_ids
 
@@ -115,12 +115,18 @@ class StableDiffusion:
         scaled = (latents / bundle.latent_scale).to(bundle.device, bundle.dtype)
         return vae.decoder(vae.post_quant_conv(scaled)).to(latents.dtype)
 
+    def framed(self, bundle: Bundle, conditioning: Conditioning, framings: Sequence[Framing]) -> Conditioning:
+        """Unchanged: these models know nothing of sizes."""
+        return conditioning
+
     def predict(self, bundle: Bundle, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """The UNet's output in the dtype of `noisy`. It computes in the bundle's dtype, or in autocast's.
 
         Raises UserError for a model whose UNet wants more than noisy latents: a mask and a picture, to inpaint.
         """
         unet: Any = bundle.unet
+        if "concat" in conditioning:
+            noisy = torch.cat([noisy, conditioning["concat"].to(noisy)], dim=1)
         if unet.config.in_channels != noisy.shape[1]:
             raise UserError(
                 f"{bundle.source.name} is made for inpainting: it wants a picture and a mask beside the prompt.",
