@@ -1,14 +1,12 @@
 """Writes down what the window remembers: soon after it changed, in the pool of threads, and at once when it closes."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from app.errand import Errand
 from app.settings import Settings, SettingsFile
-from trainer.contract.errors import UserError
+from app.writing import Writing
 
 SOON = 1_000
 """Milliseconds in which changes are gathered."""
@@ -63,45 +61,30 @@ class Remember(QObject):
     ) -> None:
         super().__init__(parent)
         self._file, self._settings, self._collect = file, settings, collect
-        self._writing: Errand | None = None
+        self._writing = Writing(file.write, self)
+        self._writing.refused.connect(self._refused)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SOON)
-        self._timer.timeout.connect(self._write)
+        self._timer.timeout.connect(self._put)
 
     @Slot()
     def soon(self) -> None:
-        """Waiting for a disk would hold up the window, so a thread does that."""
         if not self._timer.isActive():
             self._timer.start()
 
     @Slot()
     def now(self) -> None:
-        """What still waits in the pool is older, and is not written any more."""
-        self._timer.stop()
-        self._collect()
-        try:
-            self._file.save(self._settings)
-        except (UserError, OSError) as error:
-            self.trouble.emit(f"The settings could not be kept. {error}")
+        """They stand on the disk when this comes back."""
+        self._put()
+        self._writing.finish()
 
     @Slot()
-    def _write(self) -> None:
-        if self._writing is not None:
-            self._timer.start()
-            return
+    def _put(self) -> None:
+        self._timer.stop()
         self._collect()
-        text = self._file.text(self._settings)
-        self._writing = Errand(None, partial(self._file.write, text, self._file.next_number()))
-        self._writing.told.done.connect(self._written)
-        self._writing.told.failed.connect(self._refused)
-        self._writing.start()
+        self._writing.put(self._file.text(self._settings))
 
-    @Slot(object, object)
-    def _written(self, _about: object, _outcome: object) -> None:
-        self._writing = None
-
-    @Slot(object, str)
-    def _refused(self, _about: object, why: str) -> None:
-        self._writing = None
+    @Slot(str)
+    def _refused(self, why: str) -> None:
         self.trouble.emit(f"The settings could not be kept. {why}")

@@ -1,9 +1,7 @@
 """What the window remembers: settings.json in the user's folder, written whole or not at all, with a last good copy."""
 
 import base64
-import itertools
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -79,9 +77,6 @@ class SettingsFile:
     def __init__(self, home: Home) -> None:
         self.path = home.root / "settings.json"
         self._good = home.root / "settings.last-good.json"
-        self._lock = threading.Lock()
-        self._numbers = itertools.count(1)
-        self._written = 0
 
     def load(self) -> Loaded:
         """The settings; where the file is damaged, it is set aside and the last good copy taken."""
@@ -101,22 +96,15 @@ class SettingsFile:
 
     def save(self, settings: Settings) -> None:
         """Write both files now. Raises UserError when the disk refuses."""
-        self.write(self.text(settings), self.next_number())
+        self.write(self.text(settings))
 
     def text(self, settings: Settings) -> str:
         return settings.model_dump_json(indent=1)
 
-    def next_number(self) -> int:
-        """For a text that is written later: the numbers say which one is newer."""
-        return next(self._numbers)
-
-    def write(self, text: str, number: int, _errand: object = None) -> None:
-        """Write a text in any thread, unless a newer one was written. Raises UserError when the disk refuses."""
-        with self._lock:
-            if number > self._written:
-                write_text_atomically(self.path, text)
-                write_text_atomically(self._good, text)
-                self._written = number
+    def write(self, text: str) -> None:
+        """Write what `text` gave, in any thread, but not in two at a time. Raises UserError when the disk refuses."""
+        write_text_atomically(self.path, text)
+        write_text_atomically(self._good, text)
 
     def _recovered(self, why: str) -> Loaded:
         aside = _set_aside(self.path)

@@ -151,7 +151,8 @@ class MainWindow(QMainWindow):
         parts = self.actions_table, self.engine, self.queue, self.models
         page = self._added(SettingsPage(self.home, self.settings, *parts), "settings_page")
         page.said.connect(self._say)
-        page.changed.connect(self._remember.now)
+        page.changed.connect(self._remember.soon)
+        page.folders_changed.connect(self._remember.now)
         return page
 
     @cached_property

@@ -25,10 +25,11 @@ SECTIONS_WIDTH, WIDTH, MARGIN = 180, 640, 24
 
 
 class SettingsPage(QWidget):
-    """Each change is in force at once. `changed` says that the settings are to be written to the disk now, `said` is a
-    sentence for the status bar."""
+    """Each change is in force at once. `changed` says that the settings are to be written down, `folders_changed` that
+    it must be done now because the library reads them next, `said` is a sentence for the status bar."""
 
     changed = Signal()
+    folders_changed = Signal()
     said = Signal(str)
 
     def __init__(
@@ -49,8 +50,9 @@ class SettingsPage(QWidget):
         self._stack.addWidget(_framed(self.shortcuts))
         for section in (self.storage, self.about):
             self._stack.addWidget(_scrolled(section))
-        for section in (self.general, self.folders, self.shortcuts):
+        for section in (self.general, self.shortcuts):
             section.changed.connect(self.changed)
+        self.folders.changed.connect(self.folders_changed)
         for section in (self.shortcuts, self.storage, self.about):
             section.said.connect(self.said)
         self._list.selectionModel().currentChanged.connect(self._moved)

@@ -105,7 +105,8 @@ def test_what_waits_or_was_interrupted_is_there_again_after_a_restart(
 ) -> None:
     with qtbot.waitSignal(queue.progressed, timeout=PATIENCE):
         running = queue.add(act("waits"))
-    queue.add(act("steps"))
+    with qtbot.waitSignal(queue._writing.done):
+        queue.add(act("steps"))
     restored = Queue(EngineLink(home), home)
     restored._engine.state = "busy"
     restored.restore()
@@ -114,7 +115,7 @@ def test_what_waits_or_was_interrupted_is_there_again_after_a_restart(
     with qtbot.waitSignal(queue.ended, timeout=PATIENCE):
         queue.cancel(running)
     qtbot.waitUntil(lambda: not queue.waiting and queue.running is None, timeout=PATIENCE)
-    assert not (home.root / "queue.json").exists()
+    qtbot.waitUntil(lambda: not (home.root / "queue.json").exists())
 
 
 def test_a_damaged_list_is_set_aside_and_said(qtbot: QtBot, queue: Queue, home: Home) -> None:

@@ -79,6 +79,7 @@ def page(
         file.save(settings)
 
     made.changed.connect(save)
+    made.folders_changed.connect(save)
     window.setCentralWidget(made)
     window.resize(1180, 680)
     window.show()
