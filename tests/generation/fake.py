@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.generation.gaussian import ALPHAS_CUMPROD
-from trainer.models.family import Bundle, Conditioning
+from trainer.models.family import Bundle, Conditioning, Framing
 
 CHANNELS, PIXELS = 4, 4
 
@@ -51,6 +51,9 @@ class FakeFamily:
                 assert isinstance(unit, int)
                 context[row, place, place % CHANNELS] = unit % 17 / 17
         return {"context": self.spoil("text", len(self.encoded), context)}
+
+    def framed(self, bundle: Bundle, conditioning: Conditioning, framings: Sequence[Framing]) -> Conditioning:
+        return conditioning
 
     def predict(self, bundle: Bundle, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         self.batches.append(len(noisy))

@@ -63,7 +63,9 @@ class Embeddings:
 
     @property
     def width(self) -> int:
-        return self.bundle.text_encoder.get_input_embeddings().weight.shape[1]
+        """Of all text encoders together."""
+        encoders = self.bundle.text_encoders.values()
+        return sum(encoder.get_input_embeddings().weight.shape[1] for encoder in encoders)
 
     def at(self, ids: Sequence[int], place: int) -> Match | None:
         """The embedding whose name begins at this place, if any. Raises UserError when it does not fit the model."""

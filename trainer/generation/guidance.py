@@ -9,7 +9,7 @@ from torch import Tensor
 from trainer.contract.common import Sampling
 from trainer.contract.prompt_schedule import branches, negative_steps
 from trainer.generation.prompts import chunks_of, padded
-from trainer.models.family import Bundle, Conditioning
+from trainer.models.family import Bundle, Conditioning, Framing
 
 Predict = Callable[[Tensor, int], Tensor]
 """(noisy latents [B, C, h, w], index of the step) to the network's output."""
@@ -58,8 +58,12 @@ def guided_network(
     encoded: Mapping[str, Conditioning],
     timesteps: Sequence[float],
     guidance: float,
+    size: tuple[int, int],
 ) -> Predict:
-    """The network with guidance, in one batched call for all pictures whose texts are equally long."""
+    """The network with guidance, in one batched call for all pictures whose texts are equally long.
+
+    `size` is (width, height) of the pictures in pixels, for models that want to know.
+    """
     whole = all(timestep.is_integer() for timestep in timesteps)
     times = torch.tensor(timesteps, dtype=torch.int64 if whole else torch.float32, device=bundle.device)
     places: dict[tuple[int, bool], list[int]] = {}
@@ -67,7 +71,7 @@ def guided_network(
         longest = max(chunks_of(encoded[text]) for text in one.texts)
         places.setdefault((longest, one.is_guided), []).append(place)
     groups = [
-        (rows, _Group(bundle, [asked[row] for row in rows], encoded, chunks, times, guidance))
+        (rows, _Group(bundle, [asked[row] for row in rows], encoded, chunks, times, guidance, size))
         for (chunks, _), rows in places.items()
     ]
     if len(groups) == 1:
@@ -93,6 +97,7 @@ class _Group:
         chunks: int,
         times: Tensor,
         guidance: float,
+        size: tuple[int, int],
     ) -> None:
         self._bundle = bundle
         self._asked = asked
@@ -100,6 +105,7 @@ class _Group:
         self._chunks = chunks
         self._times = times
         self._guidance = guidance
+        self._size = size
         owners = [place for place, one in enumerate(asked) for _ in one.parts]
         weights = [weight for one in asked for weight, _ in one.parts]
         self._owners = torch.tensor(owners, device=bundle.device)
@@ -130,5 +136,12 @@ class _Group:
         texts += [steps[index] for one in self._asked for _, steps in one.parts]
         if texts != self._gathered[0]:
             rows = [padded(self._encoded, text, self._chunks) for text in texts]
-            self._gathered = texts, {key: torch.cat([row[key] for row in rows]) for key in rows[0]}
+            together = {key: torch.cat([row[key] for row in rows]) for key in rows[0]}
+            negatives = len(self._asked) if guided else 0
+            framings = [self._framing(row < negatives, text) for row, text in enumerate(texts)]
+            self._gathered = texts, self._bundle.family.framed(self._bundle, together, framings)
         return self._gathered[1]
+
+    def _framing(self, is_negative: bool, text: str) -> Framing:
+        """A picture that was cut out of nothing larger."""
+        return Framing(self._size, (0, 0), self._size, is_negative=is_negative, is_wordless=not text.strip())

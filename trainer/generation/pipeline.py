@@ -41,7 +41,7 @@ def sample(
     sampler = SAMPLERS[sampling.sampler]
     spacing = sampler.default_spacing if sampling.spacing == "auto" else sampling.spacing
     schedule = sampler.schedule(bundle.alphas_cumprod.tolist(), spacing, sampling.steps, sampling.compatibility)
-    predict = guided_network(bundle, asked, encoded, schedule.timesteps, sampling.guidance)
+    predict = guided_network(bundle, asked, encoded, schedule.timesteps, sampling.guidance, size)
     shape = (bundle.latent_channels, size[1] // bundle.pixels_per_latent, size[0] // bundle.pixels_per_latent)
     fresh_noise = noise_source(generators(seeds), shape, bundle.device)
 

@@ -46,7 +46,7 @@ Chunks = list[list[Unit]]
 def encode(
     bundle: Bundle, texts: Sequence[str], emphasis: EmphasisName = "original", embeddings: Embeddings | None = None
 ) -> dict[str, Conditioning]:
-    """Each different text through the text encoder once: text to conditioning, [chunks, 77, width] under each key.
+    """Each different text through the text encoder once: text to conditioning, a row for each chunk under each key.
 
     Where texts have different numbers of chunks the empty text is there too, to pad with (see `padded`). What comes
     out depends on the texts and their order alone. Numbers that are not finite are left for the caller to find.
@@ -64,20 +64,25 @@ def encode(
     for text in weighed:
         base = encoded[""]["context"][0] if emphasis == "comfyui" else None
         rows = zip(encoded[text]["context"], laid[text], strict=True)
-        encoded[text]["context"] = torch.stack([_emphasised(hidden, chunk, base) for hidden, chunk in rows])
+        widths = bundle.context_widths
+        encoded[text]["context"] = torch.stack([_weighed(hidden, chunk, base, widths) for hidden, chunk in rows])
     return dict(encoded)
 
 
 def padded(encoded: Mapping[str, Conditioning], text: str, chunks: int) -> Conditioning:
-    """The conditioning of a text [1, chunks * 77, width], made as long as wished with the empty text."""
+    """The conditioning of a text, its context [1, chunks * 77, width] made as long as wished with the empty text.
+
+    What else there is, the vector of the whole prompt, is the first chunk's (as in A1111, modules/sd_hijack_clip.py).
+    """
     own = encoded[text]
     missing = chunks - chunks_of(own)
-    padding = [encoded[""]] * missing if missing else []
-    return {key: torch.cat([rows, *(empty[key] for empty in padding)]).flatten(0, 1)[None] for key, rows in own.items()}
+    padding = [encoded[""]["context"]] * missing if missing else []
+    context = torch.cat([own["context"], *padding]).flatten(0, 1)[None]
+    return {key: context if key == "context" else rows[:1] for key, rows in own.items()}
 
 
 def chunks_of(conditioning: Conditioning) -> int:
-    return len(next(iter(conditioning.values())))
+    return len(conditioning["context"])
 
 
 def laid_out(bundle: Bundle, texts: Sequence[str], emphasis: EmphasisName, embeddings: Embeddings) -> dict[str, Chunks]:
@@ -117,6 +122,15 @@ def _through_text_encoder(bundle: Bundle, chunks: Sequence[Sequence[Unit]]) -> d
         bundle.family.encode_chunks(bundle, rows[start : start + AT_ONCE]) for start in range(0, len(rows), AT_ONCE)
     ]
     return {key: torch.cat([group[key] for group in groups]) for key in groups[0]}
+
+
+def _weighed(hidden: Tensor, chunk: Sequence[Unit], base: Tensor | None, widths: Sequence[int]) -> Tensor:
+    """The hidden states of a chunk, each text encoder's by itself: their means have nothing to do with each other."""
+    if not widths:
+        return _emphasised(hidden, chunk, base)
+    bases = [None] * len(widths) if base is None else base.split(widths, dim=-1)
+    own = zip(hidden.split(widths, dim=-1), bases, strict=True)
+    return torch.cat([_emphasised(part, chunk, of_part) for part, of_part in own], dim=-1)
 
 
 def _emphasised(hidden: Tensor, chunk: Sequence[Unit], base: Tensor | None) -> Tensor:

@@ -18,6 +18,8 @@ from trainer.library.identify_unet import UNet, diffusers_unet, judge_unet
 from trainer.library.identity import Identity, Kind, ModelFamily, Part, Prediction
 
 INDEX_FILE = "model_index.json"
+BESIDE_FILE = "gesso.safetensors"
+"""What the model's single file held beyond its networks, in folders that Gesso made of one."""
 MODEL_FOLDERS = ("checkpoints", "loras", "embeddings", "vae", "video", "captioners")
 
 _KIND_FOLDERS = {Kind.LORA: "loras", Kind.EMBEDDING: "embeddings", Kind.VAE: "vae"}
@@ -91,6 +93,8 @@ def read_folder(path: Path) -> DiffusersFolder:
     index = _json_object(path, INDEX_FILE)
     pipeline = _pipeline(path, index)
     required = _REQUIRED_PARTS[pipeline]
+    if "text_encoder" not in required and _names_text_encoder(index):
+        required = (*required, "text_encoder")
     weights: dict[str, tuple[Path, ...]] = {}
     configs: dict[str, dict[str, object]] = {}
     files = [PurePosixPath(INDEX_FILE)]
@@ -155,6 +159,12 @@ def _pipeline(path: Path, index: dict[str, object]) -> str:
     return pipeline
 
 
+def _names_text_encoder(index: dict[str, object]) -> bool:
+    """Whether an XL pipeline for pictures from pictures belongs to XL itself: the refiner goes without the first."""
+    named = index.get("text_encoder")
+    return isinstance(named, list) and bool(named) and cast("list[object]", named)[0] is not None
+
+
 def _component_config(path: Path, part: str) -> dict[str, object]:
     config = _json_object(path, f"{part}/config.json")
     if "auto_map" in config:
@@ -210,7 +220,7 @@ def _small_files(path: Path) -> list[PurePosixPath]:
         for file in sorted((path / part).glob("*"))
         if file.suffix in _SMALL_SUFFIXES and file.is_file()
     ]
-    texts = sorted(file for pattern in ("LICENSE*", "README.md") for file in path.glob(pattern) if file.is_file())
+    texts = sorted(file for pattern in ("LICENSE*", "README.md", BESIDE_FILE) for file in path.glob(pattern) if file.is_file())
     return small + [PurePosixPath(file.name) for file in texts]
 
 

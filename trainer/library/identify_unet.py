@@ -141,6 +141,25 @@ def _judge_with_vector(unet: UNet) -> Judgement:
         return Judgement(ModelFamily.SDXL_REFINER, "certain", (f"{sizes}: the XL refiner, not XL itself",))
     if unet.context == 1024 and unet.vector in (1536, 2048):
         return Judgement(ModelFamily.SD2, "certain", (f"{sizes}: Stable Diffusion 2.x unCLIP",), "unclip")
+    return _judge_reduced_xl(unet, sizes)
+
+
+_TOLD = 256
+"""Numbers that XL and its refiner make of each of the sizes (and of the score) that they are told."""
+
+
+def _judge_reduced_xl(unet: UNet, sizes: str) -> Judgement:
+    """XL is told 6 numbers beside the pooled text, which is one of the two parts of what cross-attention reads; the
+    refiner 5, and its cross-attention reads nothing else."""
+    assert unet.context is not None
+    assert unet.vector is not None
+    if unet.vector == unet.context + 5 * _TOLD:
+        reason = f"{sizes}: the XL refiner's key layout, reduced"
+        return Judgement(ModelFamily.SDXL_REFINER, "likely", (reason,), reduced=True)
+    if 0 < unet.vector - 6 * _TOLD < unet.context:
+        variant, _, about = _variant_by_channels(unet, depth=False)
+        reason = f"{sizes}: Stable Diffusion XL key layout, reduced"
+        return Judgement(ModelFamily.SDXL, "likely", (reason, *about), variant, reduced=True)
     return _unknown(unet)
 
 

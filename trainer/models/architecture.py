@@ -1,4 +1,4 @@
-"""What an SD 1.x or 2.x model is built of: the numbers from which its networks follow.
+"""What an SD 1.x, 2.x or XL model is built of: the numbers from which its networks follow.
 
 They are read from the keys and shapes of a single file, from the configs of a diffusers folder, or from a JSON file in
 resources/architectures; and they give the configs of diffusers and transformers, as the published models have them.
@@ -15,18 +15,21 @@ from trainer.library.vocabulary import VOCABULARY_SIZE
 from trainer.models.family import Prediction
 from trainer.models.tokenizer import TOKENS
 
-FamilyName = Literal["sd1", "sd2"]
+FamilyName = Literal["sd1", "sd2", "sdxl", "sdxl_refiner"]
 Shapes = Mapping[str, tuple[int, ...]]
 
 ARCHITECTURES = RESOURCES / "architectures"
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
-CLIP = "cond_stage_model.transformer."
-OPEN_CLIP = "cond_stage_model.model."
 
 LATENT_SCALE = 0.18215
 """Rombach et al. 2022, arXiv 2112.10752, appendix G: latents of the SD 1.x and 2.x autoencoder times this have
 about unit variance."""
+XL_LATENT_SCALE = 0.13025
+"""The same of XL's autoencoder (Stability-AI/generative-models, configs/inference/sd_xl_base.yaml)."""
+
+SIZE_WIDTH = 256
+"""Numbers that XL makes of each of the sizes it is told (Podell et al. 2023, arXiv 2307.01952, section 2.2)."""
 
 TIMESTEPS = 1000
 BETA_START, BETA_END = 0.00085, 0.012
@@ -56,13 +59,19 @@ def norm_groups(block_out_channels: tuple[int, ...]) -> int:
 
 @dataclass(frozen=True)
 class UNetShape:
-    """Levels from the finest to the coarsest; `attention` and `heads` have one value for each of them."""
+    """Levels from the finest to the coarsest; `depths` and `heads` have one value for each of them.
+
+    `depths`: transformer blocks in each attention layer of the level, 0 where it has no attention. `vector_width`: of
+    the vector that is added to the timestep's, in XL the pooled text and the sizes; 0 where there is none.
+    """
 
     block_out_channels: tuple[int, ...]
-    attention: tuple[bool, ...]
+    depths: tuple[int, ...]
     layers_per_block: int
     heads: tuple[int, ...]
     context_width: int
+    middle_depth: int = 1
+    vector_width: int = 0
     in_channels: int = 4
     out_channels: int = 4
     linear_projections: bool = False
@@ -97,16 +106,51 @@ class TextShape:
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """The three networks, what the UNet predicts, and the (width, height) in pixels that it was trained at.
+class TextPlace:
+    """Where a family keeps a text encoder: the attribute of a bundle (and folder of diffusers), and the prefix of its
+    tensors in a single file, which are named as OpenCLIP names them or as transformers does.
 
-    `zero_terminal_snr`: whether it was trained on a noise schedule rescaled to end in pure noise.
+    `projects`: its last layer, final norm and projection make one vector of the whole prompt.
+    """
+
+    part: Literal["text_encoder", "text_encoder_2"]
+    prefix: str
+    is_open_clip: bool = False
+    projects: bool = False
+
+    def layer(self, number: int) -> str:
+        """Prefix of the tensors of one of OpenCLIP's layers."""
+        return f"{self.prefix}transformer.resblocks.{number}."
+
+
+TEXT_PLACES: Mapping[FamilyName, tuple[TextPlace, ...]] = {
+    "sd1": (TextPlace("text_encoder", "cond_stage_model.transformer."),),
+    "sd2": (TextPlace("text_encoder", "cond_stage_model.model.", is_open_clip=True),),
+    "sdxl": (
+        TextPlace("text_encoder", "conditioner.embedders.0.transformer."),
+        TextPlace("text_encoder_2", "conditioner.embedders.1.model.", is_open_clip=True, projects=True),
+    ),
+    "sdxl_refiner": (
+        TextPlace("text_encoder_2", "conditioner.embedders.0.model.", is_open_clip=True, projects=True),
+    ),
+}
+"""Of every family, in the order in which what they make of a prompt is laid side by side."""
+
+_IS_XL = ("sdxl", "sdxl_refiner")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The networks, what the UNet predicts, and the (width, height) in pixels that it was trained at.
+
+    `text` has a shape for each of the family's `TEXT_PLACES`. `zero_terminal_snr`: whether it was trained on a noise
+    schedule rescaled to end in pure noise.
     """
 
     family: FamilyName
     unet: UNetShape
     vae: VAEShape
-    text: TextShape
+    text: tuple[TextShape, ...]
     prediction: Prediction
     default_size: tuple[int, int]
     zero_terminal_snr: bool = False
@@ -122,7 +166,7 @@ class Architecture:
             family=tree["family"],
             unet=UNetShape(**_frozen(tree["unet"])),
             vae=VAEShape(**_frozen(tree["vae"])),
-            text=TextShape(**_frozen(tree["text"])),
+            text=tuple(TextShape(**_frozen(text)) for text in tree["text"]),
             prediction=tree["prediction"],
             default_size=(tree["default_size"][0], tree["default_size"][1]),
         )
@@ -136,7 +180,8 @@ class Architecture:
         Raises UnknownShape that names the part (UNet, VAE, text encoder) that is missing or built otherwise.
         """
         try:
-            unet, vae, text = _unet_of(shapes, family), _vae_of(shapes), _text_of(shapes, family)
+            unet, vae = _unet_of(shapes, family), _vae_of(shapes)
+            text = tuple(_text_of(shapes, place) for place in TEXT_PLACES[family])
         except IndexError as error:  # a shape has fewer sides than the same tensor has in any model
             raise _otherwise("model") from error
         if family == "sd2":
@@ -144,12 +189,30 @@ class Architecture:
             unet = replace(unet, upcast_attention=prediction == "v_prediction")
         return cls(family, unet, vae, text, prediction, default_size)
 
+    @property
+    def texts(self) -> tuple[tuple[TextPlace, TextShape], ...]:
+        """Each text encoder with its place."""
+        return tuple(zip(TEXT_PLACES[self.family], self.text, strict=True))
+
+    @property
+    def is_xl(self) -> bool:
+        return self.family in _IS_XL
+
+    @property
+    def latent_scale(self) -> float:
+        return XL_LATENT_SCALE if self.is_xl else LATENT_SCALE
+
     def unet_config(self) -> dict[str, Any]:
         """For diffusers' UNet2DConditionModel."""
         unet = self.unet
-        down = tuple("CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in unet.attention)
-        up = tuple("CrossAttnUpBlock2D" if attends else "UpBlock2D" for attends in reversed(unet.attention))
+        down = tuple("CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in unet.depths)
+        up = tuple("CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(unet.depths))
         one_count = len(set(unet.heads)) == 1
+        told: dict[str, Any] = {
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": SIZE_WIDTH,
+            "projection_class_embeddings_input_dim": unet.vector_width,
+        }
         return {
             "sample_size": self.default_size[0] // self.vae.pixels_per_latent,
             "in_channels": unet.in_channels,
@@ -171,6 +234,8 @@ class Architecture:
             "attention_head_dim": unet.heads[0] if one_count else unet.heads,
             "use_linear_projection": unet.linear_projections,
             "upcast_attention": unet.upcast_attention,
+            "transformer_layers_per_block": _layers_per_block(unet),
+            **(told if unet.vector_width else {}),
         }
 
     def vae_config(self) -> dict[str, Any]:
@@ -187,12 +252,11 @@ class Architecture:
             "latent_channels": self.vae.latent_channels,
             "norm_num_groups": norm_groups(self.vae.block_out_channels),
             "sample_size": self.default_size[0],
-            "scaling_factor": LATENT_SCALE,
+            "scaling_factor": self.latent_scale,
         }
 
-    def text_config(self) -> dict[str, Any]:
+    def text_config(self, text: TextShape) -> dict[str, Any]:
         """For transformers' CLIPTextModel. The special ids 0, 1, 2 are those of the published configs."""
-        text = self.text
         return {
             "vocab_size": text.vocabulary,
             "hidden_size": text.width,
@@ -212,31 +276,46 @@ class Architecture:
         }
 
 
+def _layers_per_block(unet: UNetShape) -> int | tuple[int, ...]:
+    """As diffusers has it: one number where all are alike, else one for each level, of which the coarsest also tells
+    of the middle block."""
+    every = {depth for depth in (*unet.depths, unet.middle_depth) if depth}
+    if len(every) == 1:
+        return every.pop()
+    return tuple(depth or 1 for depth in unet.depths[:-1]) + (unet.middle_depth,)
+
+
 def _unet_of(shapes: Shapes, family: FamilyName) -> UNetShape:
     first = _shape(shapes, UNET + "input_blocks.0.0.weight", "the UNet")
     last = _shape(shapes, UNET + "out.2.weight", "the UNet")
     levels: list[list[int]] = [[]]
-    attention = [False]
+    depths: list[list[int]] = [[]]
     index = 1
     while True:
         block = f"{UNET}input_blocks.{index}."
         if block + "0.op.weight" in shapes:
             levels.append([])
-            attention.append(False)
+            depths.append([])
         elif block + "0.in_layers.2.weight" in shapes:
             levels[-1].append(shapes[block + "0.in_layers.2.weight"][0])
-            attention[-1] = attention[-1] or block + "1.proj_in.weight" in shapes
+            depths[-1].append(_depth(shapes, f"{block}1."))
         else:
             break
         index += 1
+    middle = _depth(shapes, f"{UNET}middle_block.1.")
     context = next((shape for key, shape in shapes.items() if _is_context(key)), None)
     projection = next((shape for key, shape in shapes.items() if _is_projection(key)), ())
-    if context is None or not _is_even(levels):
+    # diffusers' network has an attention layer in the middle, as deep as those of the coarsest level if it has any
+    is_known = _is_even(levels) and _is_even(depths) and depths[-1][0] in (0, middle) and middle
+    if context is None or not is_known:
         raise _otherwise("UNet")
     widths = tuple(channels[0] for channels in levels)
+    vector = shapes.get(UNET + "label_emb.0.0.weight", (0, 0))
     return UNetShape(
         block_out_channels=widths,
-        attention=tuple(attention),
+        depths=tuple(level[0] for level in depths),
+        middle_depth=middle,
+        vector_width=vector[1] if family in _IS_XL else 0,
         layers_per_block=len(levels[0]),
         heads=tuple(8 if family == "sd1" else width // 64 for width in widths),
         context_width=context[1],
@@ -244,6 +323,11 @@ def _unet_of(shapes: Shapes, family: FamilyName) -> UNetShape:
         out_channels=last[0],
         linear_projections=len(projection) == 2,
     )
+
+
+def _depth(shapes: Shapes, layer: str) -> int:
+    """How many transformer blocks an attention layer has; 0 where there is none."""
+    return _count(shapes, layer + "transformer_blocks.{}.norm1.weight")
 
 
 def _is_even(levels: list[list[int]]) -> bool:
@@ -272,10 +356,10 @@ def _vae_of(shapes: Shapes) -> VAEShape:
     return VAEShape(tuple(level[0] for level in levels), len(levels[0]), latents[1])
 
 
-def _text_of(shapes: Shapes, family: FamilyName) -> TextShape:
-    if family == "sd2":
-        return _open_clip_of(shapes)
-    prefix = CLIP + "text_model." if CLIP + "text_model.final_layer_norm.weight" in shapes else CLIP
+def _text_of(shapes: Shapes, place: TextPlace) -> TextShape:
+    if place.is_open_clip:
+        return _open_clip_of(shapes, place)
+    prefix = place.prefix + "text_model." if place.prefix + "text_model.final_layer_norm.weight" in shapes else place.prefix
     embedding = _shape(shapes, prefix + "embeddings.token_embedding.weight", "the text encoder")
     positions = _shape(shapes, prefix + "embeddings.position_embedding.weight", "the text encoder")
     inner = _shape(shapes, prefix + "encoder.layers.0.mlp.fc1.weight", "the text encoder")
@@ -284,17 +368,21 @@ def _text_of(shapes: Shapes, family: FamilyName) -> TextShape:
     return TextShape(width, layers, width // 64, inner[0], "quick_gelu", width, embedding[0], positions[0])
 
 
-def _open_clip_of(shapes: Shapes) -> TextShape:
-    embedding = _shape(shapes, OPEN_CLIP + "token_embedding.weight", "the text encoder")
-    positions = _shape(shapes, OPEN_CLIP + "positional_embedding", "the text encoder")
-    inner = _shape(shapes, OPEN_CLIP + "transformer.resblocks.0.mlp.c_fc.weight", "the text encoder")
-    layers = used_layers(_count(shapes, OPEN_CLIP + "transformer.resblocks.{}.mlp.c_fc.weight"))
+def _open_clip_of(shapes: Shapes, place: TextPlace) -> TextShape:
+    embedding = _shape(shapes, place.prefix + "token_embedding.weight", "the text encoder")
+    positions = _shape(shapes, place.prefix + "positional_embedding", "the text encoder")
+    inner = _shape(shapes, place.layer(0) + "mlp.c_fc.weight", "the text encoder")
     width = embedding[1]
-    return TextShape(width, layers, width // 64, inner[0], "gelu", width // 2, embedding[0], positions[0])
+    projection, layers = width // 2, _count(shapes, place.prefix + "transformer.resblocks.{}.mlp.c_fc.weight")
+    if place.projects:
+        projection = _shape(shapes, place.prefix + "text_projection", "the text encoder's projection")[1]
+    else:
+        layers = used_layers(layers)
+    return TextShape(width, layers, width // 64, inner[0], "gelu", projection, embedding[0], positions[0])
 
 
 def used_layers(stored: int) -> int:
-    """Of an OpenCLIP text encoder's layers SD 2.x leaves out the last; files made by some tools lack it already."""
+    """Of its OpenCLIP text encoder's layers SD 2.x leaves out the last; files made by some tools lack it already."""
     return stored if stored == 23 else stored - 1
 
 
@@ -318,7 +406,7 @@ def _shape(shapes: Shapes, key: str, part: str) -> tuple[int, ...]:
 def _otherwise(part: str) -> UnknownShape:
     return UnknownShape(
         f"holds a {part} that is built in a way that Gesso does not know",
-        "Choose a Stable Diffusion 1.x or 2.x checkpoint in its original layout.",
+        "Choose a Stable Diffusion 1.x, 2.x or XL checkpoint in its original layout.",
     )
 
 

@@ -1,6 +1,6 @@
-"""Whole SD 1.x and 2.x models in single files of the original layout."""
+"""Whole SD 1.x, 2.x and XL models in single files of the original layout."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,26 +11,32 @@ from trainer.contract.errors import UserError
 from trainer.library.header import read_tensor_bytes
 from trainer.library.identify import identify, sidecar_text
 from trainer.models import networks, sd_keys
-from trainer.models.architecture import CLIP, OPEN_CLIP, UNET, VAE, Architecture, FamilyName, UnknownShape
+from trainer.models.architecture import TEXT_PLACES, UNET, VAE, Architecture, FamilyName, TextPlace, UnknownShape
 from trainer.models.family import Prediction
 from trainer.models.tensors import TensorFile, write_tensors
 from trainer.models.tokenizer import TOKENS
 
 Progress = Callable[[int, int], None]
 
-OWN_PREFIXES = (UNET, VAE, "cond_stage_model.")
-_CHECKED = (UNET, VAE, CLIP + "text_model.encoder.", OPEN_CLIP + "transformer.")
-"""Where a tensor that the networks lack means another architecture. Beside a text encoder's layers some merged files
-carry leftovers of CLIP's image half, which no program reads."""
+_OWN_PREFIXES = (UNET, VAE, "cond_stage_model.", "conditioner.")
 _IGNORED = (VAE + "loss.", VAE + "model_ema.")
 """Left over from the training of some models; no program reads them."""
+V_PREDICTION, ZERO_SNR = "v_pred", "ztsnr"
+"""Names of empty tensors that say of an XL model what its shapes don't: that it predicts v, on a noise schedule that
+ends in pure noise (ComfyUI, comfy/supported_models.py)."""
 
 MODELSPEC_NAMES: dict[tuple[FamilyName, Prediction], str] = {
     ("sd1", "epsilon"): "stable-diffusion-v1",
     ("sd1", "v_prediction"): "stable-diffusion-v1",
     ("sd2", "epsilon"): "stable-diffusion-v2-512",
     ("sd2", "v_prediction"): "stable-diffusion-v2-768-v",
+    ("sdxl", "epsilon"): "stable-diffusion-xl-v1-base",
+    ("sdxl", "v_prediction"): "stable-diffusion-xl-v1-base",
+    ("sdxl_refiner", "epsilon"): "stable-diffusion-xl-v1-refiner",
+    ("sdxl_refiner", "v_prediction"): "stable-diffusion-xl-v1-refiner",
 }
+_SIDES: dict[tuple[FamilyName, Prediction], int] = {("sd2", "v_prediction"): 768}
+"""Pixels of the square that models were trained on, where the file does not tell, and it is not the usual."""
 
 _MANY = 50
 """So many tensors are loaded between two reports of progress."""
@@ -53,17 +59,16 @@ def read(
     with TensorFile(source) as file:
         architecture = _architecture(file, family)
         parts = networks.without_weights(architecture, source.name)
-        entries = [
-            sd_keys.unet_entries(architecture, parts.unet.state_dict()),
-            sd_keys.vae_entries(architecture, parts.vae.state_dict()),
-            sd_keys.text_entries(architecture, parts.text_encoder.state_dict()),
-        ]
-        names = _names(file, source, ema)
+        entries = {
+            part: sd_keys.part_entries(architecture, part, network.state_dict())
+            for part, network in parts.networks.items()
+        }
+        names = _names(file, architecture, source, ema)
         _require_known(names, entries, architecture, source)
-        reader = _Reader(file, names, device, dtype, sum(len(part) for part in entries), progress)
-        networks.assign(parts.unet, reader.state(entries[0]), "UNet", source.name)
-        networks.assign(parts.vae, reader.state(entries[1]), "VAE", source.name)
-        networks.assign(parts.text_encoder, reader.state(entries[2]), "text encoder", source.name)
+        total = sum(len(of_part) for of_part in entries.values())
+        reader = _Reader(file, names, device, dtype, total, progress)
+        for part, network in parts.networks.items():
+            networks.assign(network, reader.state(entries[part]), networks.LABELS[part], source.name)
         return replace(parts, metadata=dict(file.header.metadata), unused=_unused(reader, architecture))
 
 
@@ -71,20 +76,12 @@ def write(parts: networks.Parts, path: Path, *, dtype: torch.dtype | None, metad
     """Write `parts` as one file, atomically, with what modelspec asks for where `metadata` does not say it."""
     architecture = parts.architecture
     tensors: dict[str, Callable[[], Tensor]] = {}
-    for network, entries in (
-        (parts.unet, sd_keys.unet_entries),
-        (parts.vae, sd_keys.vae_entries),
-        (parts.text_encoder, sd_keys.text_entries),
-    ):
+    for part, network in parts.networks.items():
         state: dict[str, Tensor] = network.state_dict()
-        tensors |= {entry.original: _joined(entry, state) for entry in entries(architecture, state)}
-    if architecture.family == "sd1":
-        tensors[sd_keys.POSITION_IDS] = _fetch(torch.arange(TOKENS).unsqueeze(0))
-    else:
-        extra = {**_stand_ins(architecture, tensors), **parts.unused}
-        tensors |= {name: _fetch(tensor) for name, tensor in extra.items()}
-    if architecture.zero_terminal_snr:
-        tensors |= {mark: _fetch(torch.empty(0)) for mark in ("v_pred", "ztsnr")}
+        entries = sd_keys.part_entries(architecture, part, state)
+        tensors |= {entry.original: _joined(entry, state) for entry in entries}
+    beside = {**_stand_ins(architecture, tensors), **_marks(architecture), **parts.unused}
+    tensors |= {name: _fetch(tensor) for name, tensor in beside.items()}
     width, height = architecture.default_size
     described = {
         "modelspec.sai_model_spec": "1.0.1",
@@ -103,10 +100,11 @@ def _architecture(file: TensorFile, family: FamilyName) -> Architecture:
     prediction: Prediction = "v_prediction" if family == "sd2" else "epsilon"  # what most models of the family predict
     if identity.prediction != "unknown":
         prediction = identity.prediction
-    usual = 768 if family == "sd2" and prediction == "v_prediction" else 512
+    usual = 1024 if family in ("sdxl", "sdxl_refiner") else _SIDES.get((family, prediction), 512)
     size = _resolution(header.metadata.get("modelspec.resolution", "")) or (usual, usual)
     try:
-        architecture = Architecture.of_single_file(_with_text_model(file.shapes()), family, prediction, size)
+        shapes = {_standard(name, TEXT_PLACES[family]): shape for name, shape in file.shapes().items()}
+        architecture = Architecture.of_single_file(shapes, family, prediction, size)
     except UnknownShape as unknown:
         raise UserError(f"{file.path.name} {unknown.what}.", unknown.fix, unknown.detail) from unknown
     # A model that predicts noise could tell nothing from pure noise: the mark can only be a mistake there.
@@ -122,21 +120,20 @@ def _resolution(text: str) -> tuple[int, int] | None:
     return size if all(16 <= side <= 4096 and side % 8 == 0 for side in size) else None
 
 
-def _with_text_model(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    return {_standard(name): shape for name, shape in shapes.items()}
-
-
-def _standard(name: str) -> str:
+def _standard(name: str, places: Sequence[TextPlace]) -> str:
     """The name with `text_model.`, which some files lack."""
-    if name.startswith(CLIP) and not name.startswith(CLIP + "text_model."):
-        return f"{CLIP}text_model.{name.removeprefix(CLIP)}"
+    for place in places:
+        if not place.is_open_clip and name.startswith(place.prefix):
+            return f"{place.prefix}text_model.{name.removeprefix(place.prefix).removeprefix('text_model.')}"
     return name
 
 
-def _names(file: TensorFile, source: Path, ema: bool) -> dict[str, str]:
+def _names(file: TensorFile, architecture: Architecture, source: Path, ema: bool) -> dict[str, str]:
     """Standard names to the names in this file, with the UNet's averaged copy in place of the plain one for `ema`."""
     stored = file.header.tensors
-    names = {_standard(name): name for name in stored if name.startswith(OWN_PREFIXES)}
+    places = TEXT_PLACES[architecture.family]
+    marks = (V_PREDICTION, ZERO_SNR)
+    names = {_standard(name, places): name for name in stored if name.startswith(_OWN_PREFIXES) or name in marks}
     if not ema:
         return names
     averaged = {name: sd_keys.ema_name(name) for name in names if name.startswith(UNET)}
@@ -151,14 +148,18 @@ def _names(file: TensorFile, source: Path, ema: bool) -> dict[str, str]:
 
 
 def _require_known(
-    names: Mapping[str, str], entries: list[list[sd_keys.Entry]], architecture: Architecture, source: Path
+    names: Mapping[str, str], entries: Mapping[str, list[sd_keys.Entry]], architecture: Architecture, source: Path
 ) -> None:
-    """Refuse a file with parts of a network that this architecture lacks: they would be dropped without a word."""
-    wanted = {entry.original for part in entries for entry in part}
+    """Refuse a file with parts of a network that this architecture lacks: they would be dropped without a word.
+
+    Beside a text encoder's layers some merged files carry leftovers of CLIP's image half, which no program reads.
+    """
+    wanted = {entry.original for of_part in entries.values() for entry in of_part}
+    checked = (UNET, VAE, *(_layers(place) for place, _ in architecture.texts))
     extra = sorted(
         name
         for name in names
-        if name.startswith(_CHECKED)
+        if name.startswith(checked)
         and name not in wanted
         and not name.startswith(_IGNORED)
         and not _is_unused(name, architecture)
@@ -166,35 +167,58 @@ def _require_known(
     if extra:
         raise UserError(
             f"{source.name} has {len(extra)} tensors that a model of its family does not have.",
-            "It is of a kind that Gesso can't load; choose a standard Stable Diffusion 1.x or 2.x model.",
+            "It is of a kind that Gesso can't load; choose a standard Stable Diffusion 1.x, 2.x or XL model.",
             f"The first is {extra[0]}.",
         )
 
 
+def _layers(place: TextPlace) -> str:
+    return place.prefix + ("transformer." if place.is_open_clip else "text_model.encoder.")
+
+
 def _is_unused(name: str, architecture: Architecture) -> bool:
-    """Whether it belongs to what the file of SD 2.x holds of its text encoder and generation never uses."""
-    last = sd_keys.open_clip_layer(architecture.text.layers)
-    return name.startswith(last) or name in (OPEN_CLIP + "text_projection", OPEN_CLIP + "logit_scale")
+    """Whether it is something that generation never uses, and the file is to get back: what it holds of OpenCLIP's text
+    encoders beyond the layers in use, and the empty tensors that say what an XL model predicts."""
+    if name in (V_PREDICTION, ZERO_SNR):
+        return architecture.prediction == "v_prediction"
+    return any(
+        name == place.prefix + "logit_scale"
+        or (not place.projects and (name == place.prefix + "text_projection" or name.startswith(place.layer(shape.layers))))
+        for place, shape in architecture.texts
+        if place.is_open_clip
+    )
 
 
 def _unused(reader: "_Reader", architecture: Architecture) -> dict[str, Tensor]:
-    if architecture.family == "sd1":
-        return {}
     return {name: reader.load(name) for name in reader.names if _is_unused(name, architecture)}
 
 
 def _stand_ins(architecture: Architecture, tensors: Mapping[str, Callable[[], Tensor]]) -> dict[str, Tensor]:
-    """What OpenCLIP's file has beside the layers in use, for a model that came without: a copy of the last layer, no
-    projection, and CLIP's usual scale of logits, ln(1 / 0.07). Other programs expect the keys and use none of them."""
-    last = sd_keys.open_clip_layer(architecture.text.layers - 1)
-    spare = sd_keys.open_clip_layer(architecture.text.layers)
-    copied = {spare + name.removeprefix(last): fetch() for name, fetch in tensors.items() if name.startswith(last)}
-    like = next(iter(copied.values()))
-    return {
-        **copied,
-        OPEN_CLIP + "text_projection": torch.eye(architecture.text.width, dtype=like.dtype),
-        OPEN_CLIP + "logit_scale": torch.tensor(2.6593, dtype=like.dtype),
-    }
+    """What other programs expect beside the layers in use, and use none of, for a model that came without.
+
+    Of CLIP the numbers of its positions. Of OpenCLIP its usual scale of logits, ln(1 / 0.07); where a family leaves out
+    the last layer and the projection, a copy of the layer before and no projection.
+    """
+    made: dict[str, Tensor] = {}
+    for place, shape in architecture.texts:
+        if not place.is_open_clip:
+            made[sd_keys.position_ids(place)] = torch.arange(TOKENS).unsqueeze(0)
+            continue
+        last, spare = place.layer(shape.layers - 1), place.layer(shape.layers)
+        like = tensors[place.prefix + "ln_final.weight"]()
+        made[place.prefix + "logit_scale"] = torch.tensor(2.6593, dtype=like.dtype)
+        if not place.projects:
+            made |= {spare + name.removeprefix(last): fetch() for name, fetch in tensors.items() if name.startswith(last)}
+            made[place.prefix + "text_projection"] = torch.eye(shape.width, dtype=like.dtype)
+    return made
+
+
+def _marks(architecture: Architecture) -> dict[str, Tensor]:
+    """The empty tensors that say what the model predicts, where nothing else in its file does."""
+    predicts_v = architecture.is_xl and architecture.prediction == "v_prediction"
+    marks = [V_PREDICTION] if predicts_v or architecture.zero_terminal_snr else []
+    marks += [ZERO_SNR] if architecture.zero_terminal_snr else []
+    return {mark: torch.empty(0) for mark in marks}
 
 
 def _joined(entry: sd_keys.Entry, state: Mapping[str, Tensor]) -> Callable[[], Tensor]:
@@ -221,7 +245,8 @@ class _Reader:
         self._total, self._done, self._progress = total, 0, progress
 
     def load(self, name: str) -> Tensor:
-        return self.file.load(self.names[name], self.device, self.dtype)
+        dtype = None if name in (V_PREDICTION, ZERO_SNR) else self.dtype
+        return self.file.load(self.names[name], self.device, dtype)
 
     def state(self, entries: list[sd_keys.Entry]) -> dict[str, Tensor]:
         """The tensors of one network under our names. Those that the file lacks are left out."""

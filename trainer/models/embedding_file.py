@@ -1,7 +1,8 @@
 """Files of textual inversion: vectors that stand in place of words, in every layout that is about.
 
 A1111's and kohya's hold one tensor, `emb_params`, or `string_to_param.*`; diffusers' hold one under the word itself, or
-one vector each under `word`, `word_1` and so on. All of them are [vectors, width].
+one vector each under `word`, `word_1` and so on. All of them are [vectors, width]. Those for XL hold two, `clip_l` and
+`clip_g`, for its two text encoders.
 """
 
 import re
@@ -15,24 +16,26 @@ from trainer.contract.prompt_chunks import CHUNK
 from trainer.models.tensors import TensorFile
 
 CPU = torch.device("cpu")
+FOR_XL = ("clip_l", "clip_g")
 _GET_AGAIN = "Get the embedding again, or take its name out of the prompt."
 
 
 def read_embedding(path: Path) -> Tensor:
-    """[vectors, width] in float32. Raises UserError for what is no embedding, is damaged, or is made for XL."""
+    """[vectors, width] in float32; for XL, width is that of both text encoders together, the first one's in front.
+
+    Raises UserError for what is no embedding, or is damaged.
+    """
     with TensorFile(path) as file:
         names = list(file.header.tensors)
-        if {"clip_l", "clip_g"} & set(names):
-            raise UserError(
-                f"The embedding {path.stem} is made for Stable Diffusion XL.",
-                "Take its name out of the prompt, or choose another model.",
-            )
+        of_both = set(FOR_XL) <= set(names)
         named = [name for name in names if name == "emb_params" or name.startswith("string_to_param.")]
-        tensors = [file.load(name, CPU, torch.float32) for name in sorted(named or names, key=_by_number)]
+        wanted = FOR_XL if of_both else sorted(named or names, key=_by_number)
+        tensors = [file.load(name, CPU, torch.float32) for name in wanted]
     rows = [tensor[None] if tensor.ndim == 1 else tensor for tensor in tensors]
-    if not rows or any(row.ndim != 2 or row.shape[1] != rows[0].shape[1] for row in rows):
+    same = 0 if of_both else 1
+    if not rows or any(row.ndim != 2 or row.shape[same] != rows[0].shape[same] for row in rows):
         raise UserError(f"{path.name} is not an embedding.", _GET_AGAIN)
-    vectors = torch.cat(rows)
+    vectors = torch.cat(rows, dim=1 - same)
     if not vectors.isfinite().all():
         raise UserError(f"{path.name} is damaged: it holds values that are not numbers.", _GET_AGAIN)
     if not 1 <= len(vectors) <= CHUNK:

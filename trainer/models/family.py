@@ -29,6 +29,10 @@ class Framing:
     """(left, top) of the crop."""
     target: tuple[int, int]
     """(width, height) of the picture itself."""
+    is_negative: bool = False
+    """Whether guidance leads away from this row."""
+    is_wordless: bool = False
+    """Whether its prompt is empty."""
 
 
 @dataclass
@@ -68,6 +72,8 @@ class Bundle:
     sigma_range: tuple[float, float] | None = None
     """(least, greatest) sigma of a model that was trained on all levels between (Karras et al. 2022, arXiv 2206.00364)
     and is asked at 0.25 ln(sigma); None for one that knows the timesteps of `alphas_cumprod` alone."""
+    context_widths: tuple[int, ...] = ()
+    """How the width of `context` is divided among text encoders, where there are several."""
     kept_prompts: dict[Hashable, Mapping[str, Conditioning]] = field(default_factory=dict)
     """Texts that generation has encoded, by all that they depend on (trainer.generation.text_to_image)."""
 
@@ -79,13 +85,18 @@ class Bundle:
         """All of them by name."""
         return {name: getattr(self, name) for name in self.PARTS}
 
+    @property
+    def text_encoders(self) -> dict[str, Any]:
+        """Those of them that read prompts, by name, in the order in which their contexts are laid side by side."""
+        return {name: getattr(self, name) for name in self.PARTS if name.startswith("text_encoder")}
+
 
 class Family(Protocol):
     """The verbs. Pixels are [B, 3, H, W] in [-1, 1]; latents [B, C, H/8, W/8] scaled as the UNet sees them."""
 
     @property
     def name(self) -> str:
-        """`sd1`, `sd2`: as trainer.library.identify names it."""
+        """`sd1`, `sd2`, `sdxl`: as trainer.library.identify names it."""
         ...
 
     def load(
@@ -119,7 +130,8 @@ class Family(Protocol):
     def encode_chunks(self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]]) -> dict[str, Tensor]:
         """Chunks of at most 75 tokens through the text encoder: as `encode_text`, a row for each, 77 tokens long.
 
-        In place of a token may stand a vector [width] that the text encoder takes for that token's embedding.
+        In place of a token may stand a vector [width] that the text encoder takes for that token's embedding; with
+        several text encoders, their vectors one behind the other.
         """
         ...
 
@@ -144,5 +156,5 @@ class Family(Protocol):
         ...
 
     def lora_targets(self, bundle: Bundle, *, text_encoder: bool, convolutions: bool) -> dict[str, str]:
-        """Which modules a LoRA adapts: `unet.<path>` or `text_encoder.<path>` to the kohya name in files."""
+        """Which modules a LoRA adapts: `unet.<path>`, `text_encoder.<path>` and so on to the kohya name in files."""
         ...

@@ -19,6 +19,7 @@ from trainer.contract.errors import UserError
 from trainer.models import lora_names
 from trainer.models.family import Bundle
 from trainer.models.lora_names import Alphas, LoraName
+from trainer.models.lora_targets import original_paths
 from trainer.models.tensors import TensorFile, write_tensors
 
 CPU = torch.device("cpu")
@@ -45,7 +46,8 @@ class LoraPair:
 
 @dataclass(frozen=True)
 class LoraFile:
-    """A LoRA in memory: pairs by kohya name, whatever naming the file has."""
+    """A LoRA in memory: pairs by kohya name, whatever naming the file has. The first text encoder is `lora_te_`
+    whatever the family; the paths of XL's UNet may be those of diffusers or of the original."""
 
     name: str
     pairs: dict[str, LoraPair]
@@ -69,12 +71,12 @@ def read_lora(path: Path) -> LoraFile:
         found = {meaning: name for name, meaning in parsed.items() if meaning is not None}
         unknown = [name for name, meaning in parsed.items() if meaning is None]
         if not found:
-            raise UserError(f"{path.name} is not a LoRA.", "Choose a LoRA for Stable Diffusion 1.x or 2.x.")
+            raise UserError(f"{path.name} is not a LoRA.", "Choose a LoRA for Stable Diffusion 1.x, 2.x or XL.")
         if unknown or len(found) < len(stored):
             count = len(stored) - len(found)
             raise UserError(
                 f"{count} of the {len(stored)} tensors in {path.name} are unknown to Gesso or stand there twice.",
-                "It may be a LoRA for another kind of model; choose one for Stable Diffusion 1.x or 2.x.",
+                "It may be a LoRA for another kind of model; choose one for Stable Diffusion 1.x, 2.x or XL.",
                 f"The first is {unknown[0]}." if unknown else "",
             )
         alphas = Alphas(file.header.metadata)
@@ -110,23 +112,27 @@ def merged(bundle: Bundle, uses: Sequence[tuple[LoraFile, float]]) -> Iterator[N
     The adapted weights are replaced by sums, computed in float32, and the original tensors put back. Raises UserError,
     with the model unchanged, when a LoRA does not fit the model.
     """
-    modules = _modules(bundle)
+    modules = _modules(bundle) if uses else {}
     for lora, _ in uses:
         _require_fit(lora, modules, bundle)
-    originals: dict[str, nn.Parameter] = {}
+    # by module: two files may call the same one by different names
+    additions: dict[nn.Module, list[tuple[LoraPair, float]]] = {}
+    for lora, weight in uses:
+        for name, pair in lora.pairs.items():
+            additions.setdefault(modules[name], []).append((pair, weight))
+    originals: dict[Any, nn.Parameter] = {}
     try:
-        for name in dict.fromkeys(name for lora, _ in uses for name in lora.pairs):
-            module = modules[name]
-            originals[name] = module.weight
-            total = module.weight.detach().to(torch.float32)
-            for lora, weight in uses:
-                if name in lora.pairs:
-                    total = total + weight * lora.pairs[name].delta(total.device).reshape(total.shape)
-            module.weight = nn.Parameter(total.to(module.weight.dtype), requires_grad=False)
+        for module, added in additions.items():
+            original: Any = module.weight
+            originals[module] = original
+            total = original.detach().to(torch.float32)
+            for pair, weight in added:
+                total = total + weight * pair.delta(total.device).reshape(total.shape)
+            module.weight = nn.Parameter(total.to(original.dtype), requires_grad=False)
         yield
     finally:
-        for name, original in originals.items():
-            modules[name].weight = original
+        for module, original in originals.items():
+            module.weight = original
 
 
 def _pair(file: TensorFile, module: str, found: Mapping[LoraName, str], alphas: Alphas) -> LoraPair:
@@ -149,13 +155,17 @@ def _pair(file: TensorFile, module: str, found: Mapping[LoraName, str], alphas: 
 
 
 def _modules(bundle: Bundle) -> dict[str, Any]:
-    """Every linear layer and convolution, by kohya name: more than Gesso adapts itself, as other tools adapt more."""
+    """Every linear layer and convolution, by kohya name: more than Gesso adapts itself, as other tools adapt more.
+
+    Those of the UNet stand there twice, by their paths in diffusers and in the original layout.
+    """
     modules: dict[str, Any] = {}
-    for part in ("unet", "text_encoder"):
-        network: nn.Module = getattr(bundle, part)
+    for part, network in {"unet": bundle.unet, **bundle.text_encoders}.items():
         for path, module in network.named_modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 modules[lora_names.kohya_name(part, path)] = module
+    for path, original in original_paths(bundle.unet).items():
+        modules[lora_names.kohya_name("unet", original)] = bundle.unet.get_submodule(path)
     return modules
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from trainer.models.lora_targets import KOHYA_TEXT, KOHYA_UNET
+from trainer.models.lora_targets import KOHYA_TEXT, KOHYA_TEXT_2, KOHYA_UNET
 
 Which = Literal["down", "up", "alpha"]
 
@@ -22,11 +22,11 @@ class LoraName:
 
 _KOHYA = re.compile(r"(?P<module>lora_[^.]+)\.(?P<end>lora_down\.weight|lora_up\.weight|alpha)")
 _DIFFUSERS = re.compile(
-    r"(?:(?P<part>unet|text_encoder)\.)?(?:base_model\.model\.)?(?P<path>[^ ]+?)"
+    r"(?:(?P<part>unet|text_encoder(?:_2)?)\.)?(?:base_model\.model\.)?(?P<path>[^ ]+?)"
     r"(?:\.lora_(?P<half>A|B)(?:\.[^.]+)?|(?:_lora|\.lora|\.lora_linear_layer)\.(?P<word>down|up))\.weight"
 )
 _DIFFUSERS_ALPHA = re.compile(
-    r"(?P<part>unet|text_encoder)\.(?P<path>[^ ]+?)(?:_lora|\.lora|\.lora_linear_layer)?\.alpha"
+    r"(?P<part>unet|text_encoder(?:_2)?)\.(?P<path>[^ ]+?)(?:_lora|\.lora|\.lora_linear_layer)?\.alpha"
 )
 _WHICH: dict[str, Which] = {"lora_down.weight": "down", "lora_up.weight": "up", "A": "down", "B": "up"}
 
@@ -51,8 +51,11 @@ def other_method(names: Iterable[str]) -> str:
     return ""
 
 
+_TEXTS = {"text_encoder": KOHYA_TEXT, "text_encoder_2": KOHYA_TEXT_2}
+
+
 def parse(name: str) -> LoraName | None:
-    """What the tensor is; None when it is nothing of a LoRA for an SD 1.x or 2.x model."""
+    """What the tensor is; None when it is nothing of a LoRA for an SD 1.x, 2.x or XL model."""
     if found := _KOHYA.fullmatch(name):
         which = _WHICH.get(found["end"], "alpha")
         return LoraName(_standard(found["module"]), which)
@@ -65,18 +68,19 @@ def parse(name: str) -> LoraName | None:
 
 
 def kohya_name(part: str, path: str) -> str:
-    """The kohya name of a module, from its path in the UNet or the text encoder (with or without `text_model.`)."""
-    if part == "text_encoder":
-        return KOHYA_TEXT + path.removeprefix("text_model.").replace(".", "_")
+    """The kohya name of a module, from its path in the UNet or a text encoder (with or without `text_model.`)."""
+    if part in _TEXTS:
+        return _TEXTS[part] + path.removeprefix("text_model.").replace(".", "_")
     # Old names go through the attention's processor, and leave out the number of the output layer.
     path = re.sub(r"\.to_out$", ".to_out.0", path.replace(".processor.", "."))
     return KOHYA_UNET + path.replace(".", "_")
 
 
 def _standard(module: str) -> str:
-    """Text encoder names as SD 1.x and 2.x have them: some tools write `lora_te1_`, or leave out `text_model_`."""
-    if found := re.fullmatch(r"lora_te1?_(?:text_model_)?(encoder_.+)", module):
-        return KOHYA_TEXT + found[1]
+    """Text encoder names as SD 1.x and 2.x have them: XL's files write `lora_te1_`, as do some tools for other models,
+    and some leave out `text_model_`."""
+    if found := re.fullmatch(r"lora_te(1|2)?_(?:text_model_)?(encoder_.+)", module):
+        return (KOHYA_TEXT_2 if found[1] == "2" else KOHYA_TEXT) + found[2]
     return module
 
 

@@ -1,4 +1,4 @@
-"""The networks of SD 1.x and 2.x, built from an architecture: on `meta` for weights to be assigned, or random."""
+"""The networks of SD 1.x, 2.x and XL, built from an architecture: on `meta` for weights to be assigned, or random."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,19 +8,27 @@ import torch
 from torch import Tensor, nn
 
 from trainer.contract.errors import UserError
-from trainer.models.architecture import Architecture
+from trainer.models.architecture import Architecture, TextPlace, TextShape
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a model file holds: an architecture, its three networks, and what else stood in the file."""
+    """What a model file holds: an architecture, its networks by the names they have in a bundle, and what else stood
+    in the file."""
 
     architecture: Architecture
-    unet: nn.Module
-    vae: nn.Module
-    text_encoder: nn.Module
+    networks: Mapping[str, nn.Module]
     metadata: Mapping[str, str] = field(default_factory=dict)
     unused: dict[str, Tensor] = field(default_factory=dict)
+
+
+LABELS: Mapping[str, str] = {
+    "unet": "UNet",
+    "vae": "VAE",
+    "text_encoder": "text encoder",
+    "text_encoder_2": "second text encoder",
+}
+"""What the networks are called in sentences."""
 
 
 def unet(architecture: Architecture) -> nn.Module:
@@ -37,25 +45,31 @@ def vae(architecture: Architecture) -> nn.Module:
     return AutoencoderKL(**architecture.vae_config())
 
 
-def text_encoder(architecture: Architecture) -> nn.Module:
-    """transformers' CLIPTextModel, on the device that is torch's default."""
-    from transformers import CLIPTextConfig, CLIPTextModel
+def text_encoder(architecture: Architecture, place: TextPlace, shape: TextShape) -> nn.Module:
+    """transformers' CLIPTextModel, or the one with projection, on the device that is torch's default."""
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-    return CLIPTextModel(CLIPTextConfig(**architecture.text_config()))
+    config = CLIPTextConfig(**architecture.text_config(shape))
+    return CLIPTextModelWithProjection(config) if place.projects else CLIPTextModel(config)
+
+
+def _built(architecture: Architecture) -> dict[str, nn.Module]:
+    texts = {place.part: text_encoder(architecture, place, shape) for place, shape in architecture.texts}
+    return {"unet": unet(architecture), "vae": vae(architecture), **texts}
 
 
 def without_weights(architecture: Architecture, where: str = "The model") -> Parts:
-    """The three networks on `meta`: at once, and without memory.
+    """The networks on `meta`: at once, and without memory.
 
     Raises UserError that names the file (`where`) when its sizes make no network, such as 3 channels in 8 groups.
     """
     try:
         with torch.device("meta"):
-            return Parts(architecture, unet(architecture), vae(architecture), text_encoder(architecture))
+            return Parts(architecture, _built(architecture))
     except (ValueError, TypeError, ArithmeticError) as error:
         raise UserError(
             f"{where} is built in a way that Gesso does not know.",
-            "Choose a standard Stable Diffusion 1.x or 2.x model.",
+            "Choose a standard Stable Diffusion 1.x, 2.x or XL model.",
             str(error),
         ) from error
 
@@ -82,22 +96,23 @@ def blank(architecture: Architecture, device: torch.device, dtype: torch.dtype) 
     The last convolution of every residual branch of the UNet, and of the UNet itself, starts at zero, as in the
     original (CompVis/stable-diffusion, ldm/modules/diffusionmodules/openaimodel.py: zero_module). The VAE's posterior
     starts narrow: with the usual weights its noise would be three times its signal, and colours are learned late.
-    The text encoder starts with `WORDS_APART`.
+    Text encoders start with `WORDS_APART`.
     """
-    built = [unet(architecture), vae(architecture), text_encoder(architecture)]
+    built = _built(architecture)
     with torch.no_grad():
-        for name, parameter in built[0].named_parameters():
+        for name, parameter in built["unet"].named_parameters():
             if _starts_at_zero(name):
                 parameter.zero_()
-        moments: Any = built[1].get_submodule("quant_conv")
+        moments: Any = built["vae"].get_submodule("quant_conv")
         moments.weight[moments.out_channels // 2 :] = 0
         moments.bias[moments.out_channels // 2 :] = NARROW_LOG_VARIANCE
-        for name, parameter in built[2].named_parameters():
-            if name.endswith("weight"):
-                parameter *= next((factor for part, factor in WORDS_APART.items() if part in name), 1.0)
+        for place, _ in architecture.texts:
+            for name, parameter in built[place.part].named_parameters():
+                if name.endswith("weight"):
+                    parameter *= next((factor for part, factor in WORDS_APART.items() if part in name), 1.0)
     # diffusers' own `to` warns about parts that should stay in fp32, of which these networks have none.
-    placed: list[Any] = [nn.Module.to(network, device, dtype) for network in built]
-    return Parts(architecture, *placed)
+    to: Any = nn.Module.to
+    return Parts(architecture, {part: to(network, device, dtype) for part, network in built.items()})
 
 
 def _starts_at_zero(name: str) -> bool:

@@ -14,13 +14,14 @@ from trainer.library.index import Index
 from trainer.models.architecture import Architecture
 from trainer.models.device import choose
 from trainer.models.family import Bundle
+from trainer.models.networks import LABELS
 from trainer.models.sd import SD1, SD2, StableDiffusion
+from trainer.models.sdxl import SDXL, SDXL_REFINER
 
-FAMILIES: dict[str, StableDiffusion] = {"sd1": SD1, "sd2": SD2}
+FAMILIES: dict[str, StableDiffusion] = {"sd1": SD1, "sd2": SD2, "sdxl": SDXL, "sdxl_refiner": SDXL_REFINER}
 """Every family that Gesso can load, by the name that trainer.library.identify gives it."""
 
 BLANK = "blank:"
-PART_LABELS = {"unet": "UNet", "vae": "VAE", "text_encoder": "text encoder"}
 VARIANTS = ("standard", "inpainting")
 
 
@@ -62,12 +63,12 @@ def _family(path: Path, family: ModelFamily, variant: str) -> StableDiffusion:
     if family not in FAMILIES:
         raise UserError(
             f"{path.name} belongs to {family.label}, which Gesso can't load yet.",
-            "Choose a Stable Diffusion 1.x or 2.x model.",
+            "Choose a Stable Diffusion 1.x, 2.x or XL model.",
         )
     if variant not in VARIANTS:
         raise UserError(
             f"{path.name} is a {variant} model of {family.label}, a kind that Gesso can't load yet.",
-            "Choose a standard Stable Diffusion 1.x or 2.x model.",
+            "Choose a standard Stable Diffusion 1.x, 2.x or XL model.",
         )
     return FAMILIES[family]
 
@@ -79,7 +80,7 @@ def _require_written(bundle: Bundle) -> None:
         largest: torch.Tensor = max(network.parameters(), key=torch.numel)
         if not largest.any():
             raise UserError(
-                f"{bundle.source.name} is incomplete: its {PART_LABELS[part]} holds only zeros.",
+                f"{bundle.source.name} is incomplete: its {LABELS[part]} holds only zeros.",
                 "Download or copy the file again.",
             )
 

@@ -5,16 +5,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from trainer.contract.errors import UserError
 from trainer.models import checkpoint, diffusers_folder, networks
-from trainer.models.architecture import BETA_END, BETA_START, LATENT_SCALE, TIMESTEPS, Architecture, FamilyName
+from trainer.models.architecture import BETA_END, BETA_START, TIMESTEPS, Architecture, FamilyName
 from trainer.models.family import LATENT_TO_RGB_KEY, Bundle, Conditioning, Framing
-from trainer.models.lora_targets import lora_targets
+from trainer.models.lora_targets import KOHYA_TEXT, text_targets, unet_targets
 from trainer.models.tokenizer import chunk_ids, clip_tokenizer, token_ids, word_ids
 
 LATENT_TO_RGB = (
@@ -39,6 +39,8 @@ class SDBundle(Bundle):
 class StableDiffusion:
     """The verbs of trainer.models.family.Family for SD 1.x (`name` sd1) and SD 2.x (sd2)."""
 
+    LATENT_TO_RGB: ClassVar[Sequence[Sequence[float]]] = LATENT_TO_RGB
+
     def __init__(self, name: FamilyName) -> None:
         self.name: str = name
         self._family: FamilyName = name
@@ -55,13 +57,13 @@ class StableDiffusion:
         """Read a single file in the original layout or a diffusers folder, offline; see Family.load."""
         read = diffusers_folder.read if source.is_dir() else checkpoint.read
         parts = read(source, family=self._family, device=device, dtype=dtype, ema=ema, progress=progress)
-        return self._bundle(parts, source, device, dtype)
+        return self.bundle(parts, source, device, dtype)
 
     def blank(
         self, architecture: Architecture, *, device: torch.device, dtype: torch.dtype, source: Path = Path()
     ) -> SDBundle:
         """Networks with random weights, drawn from torch's global generator on the CPU: seed it before the call."""
-        return self._bundle(networks.blank(architecture, device, dtype), source, device, dtype)
+        return self.bundle(networks.blank(architecture, device, dtype), source, device, dtype)
 
     def save(self, bundle: Bundle, path: Path, *, dtype: torch.dtype | None, metadata: Mapping[str, str]) -> None:
         """Write the original single-file layout, atomically. `dtype` None keeps each weight's own."""
@@ -85,15 +87,9 @@ class StableDiffusion:
 
     def encode_chunks(self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]]) -> dict[str, Tensor]:
         """`context` [B, 77, width] as `encode_text` gives it; see Family.encode_chunks."""
-        words = [[0 if isinstance(unit, Tensor) else unit for unit in chunk] for chunk in chunks]
-        vectors = {
-            (row, place): unit
-            for row, chunk in enumerate(chunks)
-            for place, unit in enumerate(chunk, start=1)  # behind the start token
-            if isinstance(unit, Tensor)
-        }
+        words, vectors = without_vectors(chunks)
         ids = chunk_ids(bundle.tokenizer, words).to(bundle.device)
-        with _in_place_of_tokens(bundle.text_encoder, vectors):
+        with in_place_of_tokens(bundle.text_encoder, vectors):
             return {"context": bundle.text_encoder(ids).last_hidden_state.to(bundle.dtype)}
 
     def encode_pictures(self, bundle: Bundle, pixels: Tensor) -> Tensor:
@@ -132,38 +128,58 @@ class StableDiffusion:
                 f"{bundle.source.name} is made for inpainting: it wants a picture and a mask beside the prompt.",
                 "Choose a standard model.",
             )
-        context = conditioning["context"].to(bundle.device, bundle.dtype)
-        output = unet(noisy.to(bundle.device, bundle.dtype), timesteps.to(bundle.device), context, return_dict=False)
+        output = unet(
+            noisy.to(bundle.device, bundle.dtype),
+            timesteps.to(bundle.device),
+            conditioning["context"].to(bundle.device, bundle.dtype),
+            added_cond_kwargs=self.added(bundle, conditioning),
+            return_dict=False,
+        )
         return output[0].to(noisy.dtype)
+
+    def added(self, bundle: Bundle, conditioning: Conditioning) -> dict[str, Tensor] | None:
+        """What diffusers' UNet adds to the embedding of the timestep: nothing in these models."""
+        return None
 
     def lora_targets(self, bundle: Bundle, *, text_encoder: bool, convolutions: bool) -> dict[str, str]:
         """Module paths to kohya names; see trainer.models.lora_targets."""
-        return lora_targets(bundle, text_encoder=text_encoder, convolutions=convolutions)
+        return {
+            **unet_targets(bundle.unet, convolutions=convolutions),
+            **(text_targets({KOHYA_TEXT: ("text_encoder", bundle.text_encoder)}) if text_encoder else {}),
+        }
 
-    def _bundle(self, parts: networks.Parts, source: Path, device: torch.device, dtype: torch.dtype) -> SDBundle:
+    def bundle(self, parts: networks.Parts, source: Path, device: torch.device, dtype: torch.dtype) -> SDBundle:
+        """The parts as the rest of Gesso takes them."""
+        tokenizer = clip_tokenizer(pad_with_end=self.name == "sd1")
+        return SDBundle(**self.fields(parts, source, device, dtype), tokenizer=tokenizer)
+
+    def fields(
+        self, parts: networks.Parts, source: Path, device: torch.device, dtype: torch.dtype
+    ) -> dict[str, Any]:
+        """What bundles of all these families have in common, but for tokenizers."""
         shape = parts.architecture
-        return SDBundle(
-            family=self,
-            source=source,
-            unet=_at_rest(parts.unet),
-            vae=_at_rest(_channels_last(parts.vae, device)),
-            text_encoder=_at_rest(parts.text_encoder),
-            tokenizer=clip_tokenizer(pad_with_end=self.name == "sd1"),
-            prediction=shape.prediction,
-            alphas_cumprod=alphas_cumprod(zero_terminal_snr=shape.zero_terminal_snr),
-            latent_scale=LATENT_SCALE,
-            latent_channels=shape.vae.latent_channels,
-            pixels_per_latent=shape.vae.pixels_per_latent,
-            latent_to_rgb=latent_to_rgb(parts.metadata, shape.vae.latent_channels),
-            default_size=shape.default_size,
-            size_step=shape.vae.pixels_per_latent * 2 ** (len(shape.unet.block_out_channels) - 1),
-            device=device,
-            dtype=dtype,
-            architecture=checkpoint.MODELSPEC_NAMES[self._family, shape.prediction],
-            metadata=dict(parts.metadata),
-            shape=shape,
-            unused=parts.unused,
-        )
+        channels = shape.vae.latent_channels
+        at_rest = {part: _at_rest(network) for part, network in parts.networks.items()}
+        return {
+            **at_rest,
+            "vae": _channels_last(at_rest["vae"], device),
+            "family": self,
+            "source": source,
+            "prediction": shape.prediction,
+            "alphas_cumprod": alphas_cumprod(zero_terminal_snr=shape.zero_terminal_snr),
+            "latent_scale": shape.latent_scale,
+            "latent_channels": channels,
+            "pixels_per_latent": shape.vae.pixels_per_latent,
+            "latent_to_rgb": latent_to_rgb(parts.metadata, channels, self.LATENT_TO_RGB),
+            "default_size": shape.default_size,
+            "size_step": shape.vae.pixels_per_latent * 2 ** (len(shape.unet.block_out_channels) - 1),
+            "device": device,
+            "dtype": dtype,
+            "architecture": checkpoint.MODELSPEC_NAMES[self._family, shape.prediction],
+            "metadata": dict(parts.metadata),
+            "shape": shape,
+            "unused": parts.unused,
+        }
 
 
 SD1 = StableDiffusion("sd1")
@@ -184,11 +200,13 @@ def alphas_cumprod(*, zero_terminal_snr: bool = False) -> Tensor:
     return ((signal - signal[-1]) * (signal[0] / (signal[0] - signal[-1]))).square()
 
 
-def latent_to_rgb(metadata: Mapping[str, str], latent_channels: int) -> Tensor:
-    """[latent_channels + 1, 3] from the model's metadata, else SD 1.5's. UserError if the metadata makes no sense."""
+def latent_to_rgb(
+    metadata: Mapping[str, str], latent_channels: int, usual: Sequence[Sequence[float]] = LATENT_TO_RGB
+) -> Tensor:
+    """[latent_channels + 1, 3] from the model's metadata, else `usual`. UserError if the metadata makes no sense."""
     text = metadata.get(LATENT_TO_RGB_KEY)
     if text is None:
-        return torch.tensor(LATENT_TO_RGB)
+        return torch.tensor(usual)
     fix = "Get the model again, or choose another one."
     try:
         matrix = torch.tensor(json.loads(text), dtype=torch.float32)
@@ -199,8 +217,22 @@ def latent_to_rgb(metadata: Mapping[str, str], latent_channels: int) -> Tensor:
     return matrix
 
 
+def without_vectors(
+    chunks: Sequence[Sequence[int | Tensor]],
+) -> tuple[list[list[int]], dict[tuple[int, int], Tensor]]:
+    """Chunks with token 0 in place of vectors, and the vectors by (row, place), counted behind the start token."""
+    words = [[0 if isinstance(unit, Tensor) else unit for unit in chunk] for chunk in chunks]
+    vectors = {
+        (row, place): unit
+        for row, chunk in enumerate(chunks)
+        for place, unit in enumerate(chunk, start=1)
+        if isinstance(unit, Tensor)
+    }
+    return words, vectors
+
+
 @contextlib.contextmanager
-def _in_place_of_tokens(text_encoder: Any, vectors: Mapping[tuple[int, int], Tensor]) -> Iterator[None]:
+def in_place_of_tokens(text_encoder: Any, vectors: Mapping[tuple[int, int], Tensor]) -> Iterator[None]:
     """Within the block, the token embeddings at these (row, place) are these vectors."""
 
     def replace(_module: nn.Module, _given: Any, embedded: Tensor) -> Tensor:
@@ -231,4 +263,4 @@ def _channels_last(network: nn.Module, device: torch.device) -> nn.Module:
 
 def _parts(bundle: Bundle) -> networks.Parts:
     assert isinstance(bundle, SDBundle)
-    return networks.Parts(bundle.shape, bundle.unet, bundle.vae, bundle.text_encoder, bundle.metadata, bundle.unused)
+    return networks.Parts(bundle.shape, bundle.networks, bundle.metadata, bundle.unused)

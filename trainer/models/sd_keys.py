@@ -1,23 +1,22 @@
-"""The names of tensors in the original single-file layout, for the networks of SD 1.x and 2.x.
+"""The names of tensors in the original single-file layout, for the networks of SD 1.x, 2.x and XL.
 
-Facts from CompVis/stable-diffusion (ldm/modules/diffusionmodules) and mlfoundations/open_clip on the one side,
-diffusers and transformers on the other. The names follow from the levels of the architecture, so that a model of any
+Facts from CompVis/stable-diffusion (ldm/modules/diffusionmodules), Stability-AI/generative-models (sgm/modules) and
+mlfoundations/open_clip on the one side, diffusers and transformers on the other. The names follow from the levels of the architecture, so that a model of any
 size has them; each name of ours is matched to the original's, and never the other way round: nothing is guessed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from trainer.models.architecture import CLIP, OPEN_CLIP, UNET, VAE, Architecture
+from trainer.models.architecture import UNET, VAE, Architecture, TextPlace, TextShape
 
 EMA = "model_ema."
-POSITION_IDS = CLIP + "text_model.embeddings.position_ids"
 
-Form = Literal["same", "pointwise", "joined"]
+Form = Literal["same", "pointwise", "joined", "transposed"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class Entry:
 
     `pointwise`: a linear layer that the file stores as a 1x1 convolution [out, in, 1, 1].
     `joined`: query, key and value in one tensor, stacked along the first dimension; `keys` are the three.
+    `transposed`: a matrix that the file stores the other way round.
     """
 
     original: str
@@ -39,13 +39,15 @@ class Entry:
             return tuple(piece.clone() for piece in stored.chunk(3))
         if self.form == "pointwise" and stored.ndim == 4:
             return (stored.flatten(1),)
-        return (stored,)
+        return (stored.T.contiguous(),) if self.form == "transposed" else (stored,)
 
     def join(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """Our tensors as the file's."""
         ours = [tensors[key].detach() for key in self.keys]
         if self.form == "joined":
             return torch.cat(ours)
+        if self.form == "transposed":
+            return ours[0].T
         return ours[0][:, :, None, None] if self.form == "pointwise" and ours[0].ndim == 2 else ours[0]
 
 
@@ -73,17 +75,22 @@ _RESNET = {
 
 def unet_entries(architecture: Architecture, keys: Iterable[str]) -> list[Entry]:
     """For `keys`, the names of a diffusers UNet2DConditionModel of this architecture."""
-    modules = _unet_modules(architecture)
-    return [Entry(UNET + _renamed(key, modules), (key,)) for key in keys]
+    modules = unet_modules(architecture.unet.layers_per_block, [depth > 0 for depth in architecture.unet.depths])
+    return [Entry(UNET + renamed(key, modules), (key,)) for key in keys]
 
 
-def _unet_modules(architecture: Architecture) -> dict[str, str]:
-    """diffusers' module paths to the original's. Transformers are named alike inside, so their root is enough."""
-    levels, layers = len(architecture.unet.block_out_channels), architecture.unet.layers_per_block
+def unet_modules(layers: int, attention: Sequence[bool]) -> dict[str, str]:
+    """diffusers' module paths to the original's, for a UNet with so many layers at each level, and attention at these.
+
+    Transformers are named alike inside, so their root is enough.
+    """
+    levels = len(attention)
     modules = {
         "conv_in": "input_blocks.0.0",
         "time_embedding.linear_1": "time_embed.0",
         "time_embedding.linear_2": "time_embed.2",
+        "add_embedding.linear_1": "label_emb.0.0",
+        "add_embedding.linear_2": "label_emb.0.2",
         "conv_norm_out": "out.0",
         "conv_out": "out.2",
         **_resnet("mid_block.resnets.0", "middle_block.0"),
@@ -99,7 +106,7 @@ def _unet_modules(architecture: Architecture) -> dict[str, str]:
         modules[f"down_blocks.{level}.downsamplers.0.conv"] = f"input_blocks.{number}.0.op"
         number += 1
     number = 0
-    for level, attends in enumerate(reversed(architecture.unet.attention)):
+    for level, attends in enumerate(reversed(attention)):
         for layer in range(layers + 1):
             modules |= _resnet(f"up_blocks.{level}.resnets.{layer}", f"output_blocks.{number}.0")
             modules[f"up_blocks.{level}.attentions.{layer}"] = f"output_blocks.{number}.1"
@@ -122,7 +129,7 @@ _OLD_VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_att
 def vae_entries(architecture: Architecture, keys: Iterable[str]) -> list[Entry]:
     """For `keys`, the names of a diffusers AutoencoderKL of this architecture."""
     modules = _vae_modules(architecture)
-    return [Entry(VAE + _renamed(key, modules), (key,), _vae_form(key)) for key in keys]
+    return [Entry(VAE + renamed(key, modules), (key,), _vae_form(key)) for key in keys]
 
 
 def _vae_form(key: str) -> Form:
@@ -181,36 +188,49 @@ _OPEN_CLIP_LAYER = {
 }
 
 
-def text_entries(architecture: Architecture, keys: Iterable[str]) -> list[Entry]:
-    """For `keys`, the names of a transformers CLIPTextModel, with or without `text_model.` in front."""
-    if architecture.family == "sd1":
-        return [Entry(f"{CLIP}text_model.{plain(key)}", (key,)) for key in keys]
-    return _open_clip_entries(architecture, {plain(key): key for key in keys})
+def text_entries(place: TextPlace, shape: TextShape, keys: Iterable[str]) -> list[Entry]:
+    """For `keys`, the names of a transformers CLIPTextModel, with or without `text_model.` in front, or of one with
+    projection."""
+    if not place.is_open_clip:
+        return [Entry(f"{place.prefix}text_model.{plain(key)}", (key,)) for key in keys]
+    return _open_clip_entries(place, shape, {plain(key): key for key in keys})
 
 
-def open_clip_layer(number: int) -> str:
-    """Prefix of a layer's tensors in the original layout of SD 2.x."""
-    return f"{OPEN_CLIP}transformer.resblocks.{number}."
+def position_ids(place: TextPlace) -> str:
+    """The tensor of whole numbers 0 to 76 that files in the naming of transformers hold beside the weights."""
+    return f"{place.prefix}text_model.embeddings.position_ids"
 
 
-def _open_clip_entries(architecture: Architecture, keys: Mapping[str, str]) -> list[Entry]:
+def _open_clip_entries(place: TextPlace, shape: TextShape, keys: Mapping[str, str]) -> list[Entry]:
     modules = {"embeddings.token_embedding": "token_embedding", "final_layer_norm": "ln_final"}
-    for number in range(architecture.text.layers):
+    for number in range(shape.layers):
         layer = f"encoder.layers.{number}."
         modules |= {layer + name: f"transformer.resblocks.{number}.{other}" for name, other in _OPEN_CLIP_LAYER.items()}
-    entries = [Entry(OPEN_CLIP + "positional_embedding", (keys["embeddings.position_embedding.weight"],))]
+    entries = [Entry(place.prefix + "positional_embedding", (keys["embeddings.position_embedding.weight"],))]
+    if "text_projection.weight" in keys:
+        entries.append(Entry(place.prefix + "text_projection", (keys["text_projection.weight"],), "transposed"))
     for name, key in keys.items():
         path, _, kind = name.rpartition(".")
         if path.endswith(".self_attn.q_proj"):
             number = int(path.split(".")[2])
             joined = tuple(keys[f"encoder.layers.{number}.self_attn.{which}_proj.{kind}"] for which in "qkv")
-            entries.append(Entry(f"{open_clip_layer(number)}attn.in_proj_{kind}", joined, "joined"))
+            entries.append(Entry(f"{place.layer(number)}attn.in_proj_{kind}", joined, "joined"))
         elif path in modules:
-            entries.append(Entry(f"{OPEN_CLIP}{modules[path]}.{kind}", (key,)))
+            entries.append(Entry(f"{place.prefix}{modules[path]}.{kind}", (key,)))
     return entries
 
 
-def _renamed(key: str, modules: Mapping[str, str]) -> str:
+def part_entries(architecture: Architecture, part: str, keys: Iterable[str]) -> list[Entry]:
+    """For `keys`, the names of the tensors of any of a model's networks, called as in a bundle."""
+    if part == "unet":
+        return unet_entries(architecture, keys)
+    if part == "vae":
+        return vae_entries(architecture, keys)
+    place, shape = next(text for text in architecture.texts if text[0].part == part)
+    return text_entries(place, shape, keys)
+
+
+def renamed(key: str, modules: Mapping[str, str]) -> str:
     """`key` with the longest module path that `modules` knows replaced. KeyError if it knows none."""
     path = key
     while path:

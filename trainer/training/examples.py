@@ -18,7 +18,7 @@ from trainer.dataset.buckets import Buckets, Placement, buckets_for, fit
 from trainer.dataset.captions import alternatives, with_prefix
 from trainer.dataset.check import Examined, check, require_usable
 from trainer.dataset.pictures import Size, load
-from trainer.models.family import Bundle
+from trainer.models.family import Bundle, Framing
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,22 @@ def pixels(one: Examined, placement: Placement, flip: bool) -> Tensor:
     return to_tensor(_mirrored(fit(load(one.item.path), placement), flip))
 
 
-def piece(one: Examined, placement: Placement, flip: bool, chance: random.Random) -> Tensor:
-    """[3, H, W]: a random part of the picture at its own scale; pictures that are too small are enlarged to fit."""
-    picture, size = load(one.item.path), placement.bucket_size
-    if picture.width < size.width or picture.height < size.height:
-        return to_tensor(_mirrored(fit(picture, placement), flip))
-    left = chance.randint(0, picture.width - size.width)
-    top = chance.randint(0, picture.height - size.height)
-    return to_tensor(_mirrored(picture.crop((left, top, left + size.width, top + size.height)), flip))
+def piece(one: Examined, placement: Placement, chance: random.Random) -> Placement:
+    """Where a random part of the picture lies at its own scale; pictures that are too small are enlarged to fit."""
+    (width, height), size = one.size, placement.bucket_size
+    if width < size.width or height < size.height:
+        return placement
+    left = chance.randint(0, width - size.width)
+    top = chance.randint(0, height - size.height)
+    return Placement(size, one.size, (left, top, left + size.width, top + size.height))
+
+
+def framing(one: Examined, placement: Placement, flip: bool) -> Framing:
+    """What a model that was trained on it is told of a picture: the size of the file's, and where in the scaled and
+    mirrored picture the crop begins (Podell et al. 2023, arXiv 2307.01952, algorithm 1)."""
+    left, top, right, _ = placement.crop_box
+    across = placement.resized_size.width - right if flip else left
+    return Framing(original=tuple(one.size), crop=(across, top), target=tuple(placement.bucket_size))
 
 
 def to_tensor(picture: Image.Image) -> Tensor:

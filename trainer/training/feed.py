@@ -17,7 +17,7 @@ from trainer.dataset.captions import caption_for_step
 from trainer.dataset.check import Examined
 from trainer.models.family import Bundle
 from trainer.training.batches import Batch
-from trainer.training.examples import Examples, captions_of, piece, pixels
+from trainer.training.examples import Examples, captions_of, framing, piece, pixels
 from trainer.training.methods.method import Method
 from trainer.training.order import Order, Rotation
 from trainer.training.randomness import python_random
@@ -57,7 +57,8 @@ class Feed:
         self.order = Order(buckets, job.steps.batch_size, job.steps.seed)
         self.rotation = Rotation(len(examples.prior), job.steps.seed) if examples.prior else None
         self._vae = "" if method.wants_pixels else _weights_hash(bundle.vae, bundle.dtype)
-        self._text = "" if self._live_text else _weights_hash(bundle.text_encoder, bundle.dtype)
+        encoders = () if self._live_text else bundle.text_encoders.values()
+        self._text = "\n".join(_weights_hash(encoder, bundle.dtype) for encoder in encoders)
 
     @property
     def _live_text(self) -> bool:
@@ -108,10 +109,12 @@ class Feed:
             "weights": torch.tensor([place.weight for place in places]),
         }
         if self.method.wants_pixels:
-            pictures = [self._pixels(number, index, place) for index, place in enumerate(places)]
+            pictures = [pixels(place.picture, place.placement, place.flip) for place in places]
             return Batch(**shared, pixels=torch.stack(pictures))
-        moments = torch.stack([self._moments(number, index, place) for index, place in enumerate(places)])
-        return Batch(**shared, moments=moments, conditioning=self._conditioning(places))
+        moments = torch.stack([self._moments(place) for place in places])
+        framings = [framing(place.picture, place.placement, place.flip) for place in places]
+        conditioning = self.bundle.family.framed(self.bundle, self._conditioning(places), framings)
+        return Batch(**shared, moments=moments, conditioning=conditioning)
 
     def _places(self, number: int) -> list[_Place]:
         subject = [self.examples.subject[index] for index in self.order.examples(number)]
@@ -127,6 +130,8 @@ class Feed:
             of_class = index >= len(subject)
             # a class picture joins whatever bucket the batch has
             placement = place(one.size, (bucket,)) if of_class else one.placement
+            if self.job.data.crop == "piece":
+                placement = piece(one, placement, python_random(self.job.steps.seed, "piece", number, index))
             weight = (prior_weight if of_class else 1.0) / len(subject)
             flip = self.job.data.flip and chance.random() < 0.5
             places.append(_Place(one, placement, flip, self._caption(one, of_class, chance), weight))
@@ -143,15 +148,9 @@ class Feed:
             dropout=options.dropout,
         )
 
-    def _pixels(self, number: int, index: int, place: _Place) -> Tensor:
-        if self.job.data.crop == "fit":
-            return pixels(place.picture, place.placement, place.flip)
-        chance = python_random(self.job.steps.seed, "piece", number, index)
-        return piece(place.picture, place.placement, place.flip, chance)
-
-    def _moments(self, number: int, index: int, place: _Place) -> Tensor:
+    def _moments(self, place: _Place) -> Tensor:
         if not self._caches_pictures:
-            return self._encoded([self._pixels(number, index, place)])[0]
+            return self._encoded([pixels(place.picture, place.placement, place.flip)])[0]
         key = self._picture_key(place.picture, place.placement, place.flip)
         if key not in self.store:
             self._encode_pictures([(place.picture, place.placement, place.flip)])

@@ -22,7 +22,12 @@ _BASE_VERSIONS = {
     ("sd1", "v_prediction"): "sd_v1_v",
     ("sd2", "epsilon"): "sd_v2",
     ("sd2", "v_prediction"): "sd_v2_v",
+    ("sdxl", "epsilon"): "sdxl_base_v1-0",
+    ("sdxl", "v_prediction"): "sdxl_base_v1-0",
 }
+_STABILITY = "https://github.com/Stability-AI/generative-models"
+_OF_DIFFUSERS = ("sd1", "sd2")
+"""Families whose LoRA files name layers as diffusers does; those of the others name them as this repository does."""
 _ROUNDING: dict[SavedPrecision, str] = {"fp16": "fp16", "bf16": "bf16", "fp32": "float"}
 
 
@@ -109,7 +114,7 @@ def _modelspec(job: TrainJob, bundle: Bundle, ended: float) -> dict[str, str]:
     values = {
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": bundle.architecture + ("/lora" if of_lora else ""),
-        "modelspec.implementation": "diffusers" if of_lora else "https://github.com/Stability-AI/generative-models",
+        "modelspec.implementation": "diffusers" if of_lora and bundle.family.name in _OF_DIFFUSERS else _STABILITY,
         "modelspec.title": job.output.name,
         "modelspec.description": job.output.description,
         "modelspec.date": datetime.datetime.fromtimestamp(ended, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S"),

@@ -28,7 +28,7 @@ class FullMethod:
         self.trains_text = job.method.text_encoder
         networks = {"unet": bundle.unet} if job.method.unet else {}
         if job.method.text_encoder:
-            networks["text_encoder"] = bundle.text_encoder
+            networks |= bundle.text_encoders
         if not networks:
             raise UserError("Nothing would be trained.", "Set method.unet or method.text_encoder to true.")
         self.weights = TrainedWeights(networks, job.method.ema)

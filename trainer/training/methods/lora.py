@@ -78,7 +78,7 @@ def _matrix(weight: Tensor) -> Tensor:
 
 
 class LoraMethod:
-    """LoRA attached to a bundle's UNet, and to its text encoder where asked for."""
+    """LoRA attached to a bundle's UNet, and to its text encoders where asked for."""
 
     wants_pixels = False
 
