@@ -8,7 +8,7 @@ import pytest
 from trainer.contract import events
 from trainer.contract.common import Size
 from trainer.contract.convert import ConvertJob
-from trainer.contract.errors import Cancelled, UserError
+from trainer.contract.errors import Cancelled, UserError, ran_out_of_memory
 from trainer.contract.generate import GenerateJob
 from trainer.contract.jobfile import Job
 from trainer.contract.measure import MeasureJob
@@ -47,7 +47,7 @@ def test_every_allocators_refusal_is_out_of_memory(error: Exception, needed: str
 def test_torchs_own_out_of_memory_error_is_known() -> None:
     import torch
 
-    assert failures.ran_out_of_memory(torch.OutOfMemoryError("whatever it says"))
+    assert ran_out_of_memory(torch.OutOfMemoryError("whatever it says"))
 
 
 def test_a_lost_device_is_a_crash() -> None:

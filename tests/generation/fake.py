@@ -31,6 +31,7 @@ class FakeFamily:
     timesteps: list[Tensor] = field(default_factory=list)
     encoded: list[list[str]] = field(default_factory=list)
     contexts: list[Tensor] = field(default_factory=list)
+    framings: list[list[Framing]] = field(default_factory=list)
     decoded: int = 0
     spoil: Callable[[str, int, Tensor], Tensor] = lambda _part, _count, output: output
     """(part, how many calls it had, output) to the output that is given instead."""
@@ -42,7 +43,9 @@ class FakeFamily:
         """A token for each letter."""
         return [[ord(letter) for letter in text] for text in texts]
 
-    def encode_chunks(self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]]) -> dict[str, Tensor]:
+    def encode_chunks(
+        self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]], *, clip_skip: int = 1
+    ) -> dict[str, Tensor]:
         """Of a chunk 77 rows, in each of which its letter says something of its own."""
         self.encoded.append(["".join(chr(unit) for unit in chunk if isinstance(unit, int)) for chunk in chunks])
         context = torch.zeros(len(chunks), 77, CHANNELS)
@@ -77,10 +80,18 @@ class FakeFamily:
         raise NotImplementedError
 
     def encode_pictures(self, bundle: Bundle, pixels: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Means of squares of pixels, and zeros for their log-variance."""
+        small = nn.functional.avg_pool2d(pixels, PIXELS)
+        mean = torch.cat([small, small.mean(1, keepdim=True)], dim=1)
+        return torch.cat([mean, torch.zeros_like(mean)], dim=1)
 
     def latents(self, bundle: Bundle, moments: Tensor, noise: Tensor | None) -> Tensor:
-        raise NotImplementedError
+        mean, _ = moments.chunk(2, dim=1)
+        return mean if noise is None else mean + noise
+
+    def framed(self, bundle: Bundle, conditioning: Conditioning, framings: Sequence[Framing]) -> Conditioning:
+        self.framings.append(list(framings))
+        return conditioning
 
     def lora_targets(self, bundle: Bundle, *, text_encoder: bool, convolutions: bool) -> dict[str, str]:
         raise NotImplementedError

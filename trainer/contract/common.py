@@ -81,6 +81,16 @@ class Sampling(Part):
             advanced=True,
         ),
     ] = "original"
+    clip_skip: Annotated[
+        int,
+        Field(ge=1, le=12),
+        About(
+            "Clip skip",
+            "Which layer of the text encoder is read, counted from its end: 1 is the usual one, 2 is what many anime "
+            "models were trained with.",
+            advanced=True,
+        ),
+    ] = 1
     compatibility: Annotated[
         Literal["gesso", "diffusers"],
         About(

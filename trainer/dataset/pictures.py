@@ -4,10 +4,12 @@ Everything is decided by a file's content, never by its extension. Only the form
 rarer parser of Pillow (EPS starts Ghostscript) meets a stranger's file.
 """
 
+import contextlib
 import io
 import struct
 import warnings
 import zlib
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -94,18 +96,37 @@ def decode(data: bytes, path: Path) -> Decoded:
     """Decode a file's bytes; `path` is for the messages. Raises PictureError if training can't use them."""
     with _opened(io.BytesIO(data), path) as image:
         format = image.format or ""
-        try:
+        with _faults_said(path):
             image.load()
             orientation = _orientation(image)
             rgb = _upright(_to_rgb(image, path), orientation)
-        except PictureError:
-            raise
-        except MemoryError as error:
-            raise PictureError(path, "there is not enough memory to open it", "Save it smaller.") from error
-        except _DAMAGE as error:
-            raise _damaged(path, error) from error
         remarks = ("It has several frames or pages; only the first is used.",) if _has_more_frames(image) else ()
     return Decoded(rgb, "JPEG" if format == "MPO" else format, remarks)
+
+
+def opacity(data: bytes, path: Path) -> Image.Image | None:
+    """How opaque each pixel of a file's picture is: 8 bits, upright, 0 where it is clear; None if all of it is opaque.
+
+    `path` is for the messages. Raises PictureError as `decode` does.
+    """
+    with _opened(io.BytesIO(data), path) as image, _faults_said(path):
+        image.load()
+        if not image.has_transparency_data:
+            return None
+        return _upright(image.convert("RGBA").getchannel("A"), _orientation(image))
+
+
+@contextlib.contextmanager
+def _faults_said(path: Path) -> Generator[None]:
+    """Within the block, whatever Pillow raises on damaged bytes becomes a PictureError."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except MemoryError as error:
+        raise PictureError(path, "there is not enough memory to open it", "Save it smaller.") from error
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
 
 
 def _has_more_frames(image: Image.Image) -> bool:

@@ -49,7 +49,9 @@ class Session:
         return bundle
 
     def drop(self) -> None:
-        """Let the model go and give its memory back."""
+        """Let the model go and give its memory back, even where somebody still holds it: it is of no use any more."""
+        if self._bundle is not None:
+            self._bundle.let_go()
         self._bundle, self._asked, self._stamp = None, None, ()
         free_memory()
 
@@ -60,7 +62,9 @@ def execute(job: Job, run: Run, session: Session) -> tuple[Path, ...]:
         case GenerateJob():
             from trainer.generation.text_to_image import generate
 
-            return generate(job, run, session.home, session.bundle(job.model, job.hardware, run))
+            second = job.second_pass.model if job.second_pass else ""
+            bundle = session.bundle(job.model, job.hardware, run)
+            return generate(job, run, session.home, bundle, lambda: session.bundle(second, job.hardware, run))
         case TrainJob():
             from trainer.training.train import train
 

@@ -5,22 +5,12 @@ import sys
 import traceback
 
 from trainer.contract import events
-from trainer.contract.errors import UserError
+from trainer.contract.errors import UserError, ran_out_of_memory
 from trainer.contract.generate import GenerateJob
 from trainer.contract.jobfile import Job
 from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
 from trainer.files import human_size
-
-_MEMORY_MESSAGES = (
-    "out of memory",
-    "can't allocate memory",
-    "not enough memory",
-    "cublas_status_alloc_failed",
-    "cudaerrormemoryallocation",
-    "cannot allocate memory",
-)
-"""How torch's allocators (CPU, CUDA, MPS) and cuBLAS say it, lower case."""
 
 MEMORY_TITLE = "Memory ran out"
 
@@ -47,14 +37,6 @@ def failed(error: Exception, job: Job) -> events.Failed:
         detail=detail,
         cause="bug",
     )
-
-
-def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocator refused, on the processor or on a graphics card."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    message = str(error).lower()
-    return isinstance(error, RuntimeError | OSError) and any(words in message for words in _MEMORY_MESSAGES)
 
 
 def memory_proposals(job: Job | None) -> str:

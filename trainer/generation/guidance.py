@@ -16,6 +16,27 @@ Predict = Callable[[Tensor, int], Tensor]
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """What the network is told beside the prompt, of every picture alike."""
+
+    size: tuple[int, int]
+    """(width, height) of the picture in pixels."""
+    concat: Tensor | None = None
+    """[1, C', h, w] on the bundle's device: channels to lay behind the noisy latents, where the model wants them."""
+
+    def added(self, bundle: Bundle, conditioning: Conditioning, texts: Sequence[str], negatives: int) -> Conditioning:
+        """A conditioning with all this in it; it has a row for each of the texts, of which so many are negatives."""
+        if self.concat is not None:
+            conditioning = {**conditioning, "concat": self.concat.expand(len(texts), -1, -1, -1)}
+        framings = [self._framing(row < negatives, text) for row, text in enumerate(texts)]
+        return bundle.family.framed(bundle, conditioning, framings)
+
+    def _framing(self, is_negative: bool, text: str) -> Framing:
+        """A picture that was cut out of nothing larger."""
+        return Framing(self.size, (0, 0), self.size, is_negative=is_negative, is_wordless=not text.strip())
+
+
+@dataclass(frozen=True)
 class Asked:
     """What one picture is asked to show: texts for each step of the negative prompt, and of each part of the prompt
     with its weight."""
@@ -58,12 +79,9 @@ def guided_network(
     encoded: Mapping[str, Conditioning],
     timesteps: Sequence[float],
     guidance: float,
-    size: tuple[int, int],
+    surroundings: Surroundings,
 ) -> Predict:
-    """The network with guidance, in one batched call for all pictures whose texts are equally long.
-
-    `size` is (width, height) of the pictures in pixels, for models that want to know.
-    """
+    """The network with guidance, in one batched call for all pictures whose texts are equally long."""
     whole = all(timestep.is_integer() for timestep in timesteps)
     times = torch.tensor(timesteps, dtype=torch.int64 if whole else torch.float32, device=bundle.device)
     places: dict[tuple[int, bool], list[int]] = {}
@@ -71,7 +89,7 @@ def guided_network(
         longest = max(chunks_of(encoded[text]) for text in one.texts)
         places.setdefault((longest, one.is_guided), []).append(place)
     groups = [
-        (rows, _Group(bundle, [asked[row] for row in rows], encoded, chunks, times, guidance, size))
+        (rows, _Group(bundle, [asked[row] for row in rows], encoded, chunks, times, guidance, surroundings))
         for (chunks, _), rows in places.items()
     ]
     if len(groups) == 1:
@@ -97,7 +115,7 @@ class _Group:
         chunks: int,
         times: Tensor,
         guidance: float,
-        size: tuple[int, int],
+        surroundings: Surroundings,
     ) -> None:
         self._bundle = bundle
         self._asked = asked
@@ -105,7 +123,7 @@ class _Group:
         self._chunks = chunks
         self._times = times
         self._guidance = guidance
-        self._size = size
+        self._surroundings = surroundings
         owners = [place for place, one in enumerate(asked) for _ in one.parts]
         weights = [weight for one in asked for weight, _ in one.parts]
         self._owners = torch.tensor(owners, device=bundle.device)
@@ -138,10 +156,5 @@ class _Group:
             rows = [padded(self._encoded, text, self._chunks) for text in texts]
             together = {key: torch.cat([row[key] for row in rows]) for key in rows[0]}
             negatives = len(self._asked) if guided else 0
-            framings = [self._framing(row < negatives, text) for row, text in enumerate(texts)]
-            self._gathered = texts, self._bundle.family.framed(self._bundle, together, framings)
+            self._gathered = texts, self._surroundings.added(self._bundle, together, texts, negatives)
         return self._gathered[1]
-
-    def _framing(self, is_negative: bool, text: str) -> Framing:
-        """A picture that was cut out of nothing larger."""
-        return Framing(self._size, (0, 0), self._size, is_negative=is_negative, is_wordless=not text.strip())

@@ -5,11 +5,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.contract.common import Sampling
 from trainer.contract.generate import GenerateJob
 from trainer.contract.prompt_tags import Tag, tags
 from trainer.contract.run import Run
 from trainer.generation.embeddings import Embeddings
-from trainer.generation.guidance import Asked
 from trainer.generation.pipeline import require_finite
 from trainer.generation.prompts import encode, laid_out
 from trainer.library.identity import Kind
@@ -56,12 +56,12 @@ def chosen_loras(job: GenerateJob, index: Index, run: Run) -> list[ChosenLora]:
     return found
 
 
-def say_unread_names(asked: Asked, embeddings: Embeddings, run: Run) -> None:
+def say_unread_names(texts: Sequence[str], embeddings: Embeddings, run: Run) -> None:
     """Warn of names that are read as plain words, though an embedding is meant."""
-    closed = embeddings.closed(asked.all_texts)
+    closed = embeddings.closed(texts)
     for entry in closed:
         run.warn(f"{entry.name} is read as plain words. {entry.problem}", entry.fix)
-    for name in embeddings.unknown(asked.all_texts):
+    for name in embeddings.unknown(texts):
         if name.casefold() not in {entry.name.casefold() for entry in closed}:
             run.warn(f"There is no embedding named {name}, so it is read as plain words.", "Check its spelling.")
 
@@ -78,20 +78,20 @@ def weighed(loras: Sequence[ChosenLora]) -> list[tuple[LoraFile, float]]:
 
 
 def kept_or_encoded(
-    job: GenerateJob, bundle: Bundle, asked: Asked, embeddings: Embeddings, loras: Sequence[ChosenLora]
+    bundle: Bundle, texts: Sequence[str], sampling: Sampling, embeddings: Embeddings, loras: Sequence[ChosenLora]
 ) -> Mapping[str, Conditioning]:
-    """The job's texts, negatives too, encoded by the model with its LoRAs laid over it.
+    """A job's texts, negatives too, encoded by the model with its LoRAs laid over it.
 
     They are the same whether or not they were kept, for what is kept is all that one call has given: in another batch
     the networks round otherwise. Raises UserError where an embedding does not fit, or numbers stop being finite.
     """
-    texts, emphasis = asked.all_texts, job.sampling.emphasis
+    emphasis, clip_skip = sampling.emphasis, sampling.clip_skip
     laid_out(bundle, texts, emphasis, embeddings)  # meets the embeddings that are used
-    key = (tuple(texts), emphasis, _state(loras), tuple(embeddings.used.values()))
+    key = (tuple(texts), emphasis, clip_skip, _state(loras), tuple(embeddings.used.values()))
     kept = bundle.kept_prompts
     encoded = kept.pop(key, None)
     if encoded is None:
-        encoded = encode(bundle, texts, emphasis, embeddings)
+        encoded = encode(bundle, texts, emphasis, embeddings, clip_skip)
         require_finite(bundle, encoded)
     kept[key] = encoded  # the last used at the end
     while len(kept) > KEPT:

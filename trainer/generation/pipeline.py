@@ -1,6 +1,7 @@
 """Sampling: prompts to latents to pictures, without files or events. Training previews use it as it is."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from PIL import Image
@@ -8,13 +9,44 @@ from torch import Tensor
 
 from trainer.contract.common import Sampling
 from trainer.contract.errors import UserError
-from trainer.generation.guidance import Asked, guided_network, texts_of
+from trainer.generation.finite import is_finite, not_finite
+from trainer.generation.guidance import Asked, Surroundings, guided_network, texts_of
+from trainer.generation.inpainting import all_anew
 from trainer.generation.prompts import encode
 from trainer.generation.samplers import SAMPLERS, OnStep, denoiser, generators, noise_source
+from trainer.generation.start import Start, Turn, first_latents, keeping, steps_taken, tail, turned
+from trainer.generation.vae import to_picture
 from trainer.models.family import Bundle, Conditioning
 
 
-@torch.inference_mode()
+@dataclass(frozen=True)
+class Batch:
+    """Pictures that are sampled side by side: B prompts, each with its negative prompt and its seed."""
+
+    prompts: Sequence[str]
+    negatives: Sequence[str]
+    seeds: Sequence[int]
+    size: tuple[int, int]
+    """(width, height) in pixels."""
+    turn: Turn | None = None
+    """Other seeds, towards whose noise the first noise is turned."""
+    start: Start | None = None
+    """What to begin from, instead of noise alone."""
+    concat: Tensor | None = None
+    """For a model that inpaints: mask and masked picture (trainer.generation.inpainting). Without it such a model
+    paints the whole picture anew."""
+
+    def steps_of(self, sampling: Sampling) -> int:
+        """How many steps are taken: all, or with a start so large a share as its strength."""
+        return steps_taken(sampling.steps, self.start.strength if self.start else 1.0)
+
+    def asked(self, sampling: Sampling) -> list[Asked]:
+        """What each picture is asked to show in the steps that are taken: a change of words in the middle of a
+        prompt happens in the middle of those."""
+        taken = sampling.model_copy(update={"steps": self.steps_of(sampling)})
+        return [Asked.of(*texts, taken) for texts in zip(self.prompts, self.negatives, strict=True)]
+
+
 def sample(
     bundle: Bundle,
     *,
@@ -26,49 +58,71 @@ def sample(
     on_step: OnStep | None = None,
     encoded: Mapping[str, Conditioning] | None = None,
 ) -> Tensor:
-    """Scaled latents [B, C, h, w] in fp32 for B prompts, each with its negative prompt and its seed.
+    """Pictures from text alone: see `sample_batch`."""
+    return sample_batch(bundle, Batch(prompts, negatives, seeds, size), sampling, on_step=on_step, encoded=encoded)
 
-    `size` is (width, height) in pixels. `on_step` gets the index of each step, from 0, and the predicted clean
-    latents. `encoded` are the texts of `texts_of` already encoded by `encode`; without it they are encoded here. A
-    picture depends on its own prompt, negative and seed, not on what else is in the batch (but for rounding inside the
-    networks). Raises UserError where numbers stop being finite, naming the place.
+
+@torch.inference_mode()
+def sample_batch(
+    bundle: Bundle,
+    batch: Batch,
+    sampling: Sampling,
+    *,
+    on_step: OnStep | None = None,
+    encoded: Mapping[str, Conditioning] | None = None,
+) -> Tensor:
+    """Scaled latents [B, C, h, w] in fp32.
+
+    `on_step` gets the index of each step that is taken, from 0, and the predicted clean latents. `encoded` are the
+    texts of `texts_of` already encoded by `encode`; without it they are encoded here. A picture depends on its own
+    prompt, negative and seed, not on what else is in the batch (but for rounding inside the networks). Raises
+    UserError where numbers stop being finite, naming the place.
     """
-    require_size(bundle, size)
-    asked = [Asked.of(prompt, negative, sampling) for prompt, negative in zip(prompts, negatives, strict=True)]
+    require_size(bundle, batch.size)
+    asked = batch.asked(sampling)
     if encoded is None:
-        encoded = encode(bundle, texts_of(asked), sampling.emphasis)
+        encoded = encode(bundle, texts_of(asked), sampling.emphasis, clip_skip=sampling.clip_skip)
     require_finite(bundle, encoded)
     sampler = SAMPLERS[sampling.sampler]
     spacing = sampler.default_spacing if sampling.spacing == "auto" else sampling.spacing
-    schedule = sampler.schedule(bundle.alphas_cumprod.tolist(), spacing, sampling.steps, sampling.compatibility)
-    predict = guided_network(bundle, asked, encoded, schedule.timesteps, sampling.guidance, size)
-    shape = (bundle.latent_channels, size[1] // bundle.pixels_per_latent, size[0] // bundle.pixels_per_latent)
-    fresh_noise = noise_source(generators(seeds), shape, bundle.device)
+    whole = sampler.schedule(bundle.alphas_cumprod.tolist(), spacing, sampling.steps, sampling.compatibility)
+    start, taken = batch.start, batch.steps_of(sampling)
+    schedule = tail(whole, taken)
+    concat = batch.concat if batch.concat is not None else all_anew(bundle, batch.size)
+    surroundings = Surroundings(batch.size, concat)
+    predict = guided_network(bundle, asked, encoded, schedule.timesteps, sampling.guidance, surroundings)
+    denoise = denoiser(predict, schedule, bundle.prediction)
+    shape = (
+        bundle.latent_channels,
+        batch.size[1] // bundle.pixels_per_latent,
+        batch.size[0] // bundle.pixels_per_latent,
+    )
+    fresh_noise = noise_source(generators(batch.seeds), shape, bundle.device)
+    if batch.turn is not None:
+        fresh_noise = turned(fresh_noise, batch.turn, shape, bundle.device)
+    latents = first_latents(start, fresh_noise, schedule)
+    if start is not None and start.keeps:
+        denoise = keeping(denoise, start, schedule)
 
     def after_step(index: int, clean: Tensor) -> None:
         # on a GPU the question would wait for the step to end, so it is asked once, of the result
-        if clean.device.type == "cpu" and not _finite(clean):
-            raise _not_finite(bundle, f"in step {index + 1} of {sampling.steps}, in the output of the UNet")
+        if clean.device.type == "cpu" and not is_finite(clean):
+            raise not_finite(bundle, f"in step {index + 1} of {taken}, in the output of the UNet")
         if on_step is not None:
             on_step(index, clean)
 
     latents = sampler.function(
-        denoiser(predict, schedule, bundle.prediction),
-        fresh_noise() * schedule.start_scale,
-        schedule,
-        fresh_noise=fresh_noise,
-        on_step=after_step,
-        eta=sampling.eta,
+        denoise, latents, schedule, fresh_noise=fresh_noise, on_step=after_step, eta=sampling.eta
     )
-    if not _finite(latents):
-        raise _not_finite(bundle, "in the output of the UNet")
-    return latents
+    if not is_finite(latents):
+        raise not_finite(bundle, "in the output of the UNet")
+    return start.kept(latents) if start is not None else latents
 
 
 def require_finite(bundle: Bundle, encoded: Mapping[str, Conditioning]) -> None:
     """Raise UserError if a number in these is not finite."""
-    if not all(_finite(rows) for conditioning in encoded.values() for rows in conditioning.values()):
-        raise _not_finite(bundle, "in the output of the text encoder")
+    if not all(is_finite(rows) for conditioning in encoded.values() for rows in conditioning.values()):
+        raise not_finite(bundle, "in the output of the text encoder")
 
 
 @torch.inference_mode()
@@ -76,27 +130,11 @@ def to_pictures(bundle: Bundle, latents: Tensor) -> list[Image.Image]:
     """Scaled latents [B, C, h, w] through the VAE, one picture at a time, to RGB. Raises UserError if it gives NaN."""
     pictures: list[Image.Image] = []
     for one in latents.split(1):
-        decoded = bundle.family.decode(bundle, one)[0]
-        if not _finite(decoded):
-            raise _not_finite(bundle, "in the output of the VAE")
-        pixels = decoded.add(1.0).mul(127.5).clamp(0.0, 255.0).round().to(torch.uint8)
-        pictures.append(Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy()))
+        decoded = bundle.family.decode(bundle, one)
+        if not is_finite(decoded):
+            raise not_finite(bundle, "in the output of the VAE")
+        pictures.append(to_picture(decoded))
     return pictures
-
-
-def _finite(tensor: Tensor) -> bool:
-    # the sum is finite exactly when all are, short of an overflow that would be as wrong
-    return bool(tensor.float().sum().isfinite())
-
-
-def _not_finite(bundle: Bundle, where: str) -> UserError:
-    if bundle.dtype == torch.float16:
-        fix = "Set hardware.precision to bf16 or fp32: this model's numbers are too large for fp16."
-    elif bundle.dtype == torch.bfloat16:
-        fix = "Set hardware.precision to fp32; if it stays, the model or a LoRA is damaged, or a weight is too high."
-    else:
-        fix = "The model or a LoRA is damaged, or a LoRA's weight or the guidance is too high: try without the LoRA."
-    return UserError(f"The picture was lost: not-a-number values appeared {where}.", fix)
 
 
 def require_size(bundle: Bundle, size: tuple[int, int]) -> None:

@@ -44,18 +44,23 @@ Chunks = list[list[Unit]]
 
 @torch.inference_mode()
 def encode(
-    bundle: Bundle, texts: Sequence[str], emphasis: EmphasisName = "original", embeddings: Embeddings | None = None
+    bundle: Bundle,
+    texts: Sequence[str],
+    emphasis: EmphasisName = "original",
+    embeddings: Embeddings | None = None,
+    clip_skip: int = 1,
 ) -> dict[str, Conditioning]:
     """Each different text through the text encoder once: text to conditioning, a row for each chunk under each key.
 
     Where texts have different numbers of chunks the empty text is there too, to pad with (see `padded`). What comes
-    out depends on the texts and their order alone. Numbers that are not finite are left for the caller to find.
+    out depends on the texts and their order alone. `clip_skip` is that of `Family.encode_chunks`. Numbers that are
+    not finite are left for the caller to find.
     """
     laid = laid_out(bundle, texts, emphasis, embeddings or Embeddings(bundle))
     weighed = {text for text, chunks in laid.items() if any(unit.weight != 1.0 for chunk in chunks for unit in chunk)}
     if len({len(chunks) for chunks in laid.values()}) > 1 or (weighed and emphasis == "comfyui"):
         laid.setdefault("", [[]])
-    together = _through_text_encoder(bundle, [chunk for chunks in laid.values() for chunk in chunks])
+    together = _through_text_encoder(bundle, [chunk for chunks in laid.values() for chunk in chunks], clip_skip)
     encoded: dict[str, dict[str, Tensor]] = {}
     start = 0
     for text, chunks in laid.items():
@@ -116,10 +121,11 @@ def _units(ids: Sequence[int], weight: float, embeddings: Embeddings) -> list[Un
     return units
 
 
-def _through_text_encoder(bundle: Bundle, chunks: Sequence[Sequence[Unit]]) -> dict[str, Tensor]:
+def _through_text_encoder(bundle: Bundle, chunks: Sequence[Sequence[Unit]], clip_skip: int) -> dict[str, Tensor]:
     rows = [[part for unit in chunk for part in unit.in_places] for chunk in chunks]
     groups = [
-        bundle.family.encode_chunks(bundle, rows[start : start + AT_ONCE]) for start in range(0, len(rows), AT_ONCE)
+        bundle.family.encode_chunks(bundle, rows[start : start + AT_ONCE], clip_skip=clip_skip)
+        for start in range(0, len(rows), AT_ONCE)
     ]
     return {key: torch.cat([group[key] for group in groups]) for key in groups[0]}
 

@@ -220,7 +220,9 @@ def _small_files(path: Path) -> list[PurePosixPath]:
         for file in sorted((path / part).glob("*"))
         if file.suffix in _SMALL_SUFFIXES and file.is_file()
     ]
-    texts = sorted(file for pattern in ("LICENSE*", "README.md", BESIDE_FILE) for file in path.glob(pattern) if file.is_file())
+    texts = sorted(
+        file for pattern in ("LICENSE*", "README.md", BESIDE_FILE) for file in path.glob(pattern) if file.is_file()
+    )
     return small + [PurePosixPath(file.name) for file in texts]
 
 

@@ -130,9 +130,7 @@ TEXT_PLACES: Mapping[FamilyName, tuple[TextPlace, ...]] = {
         TextPlace("text_encoder", "conditioner.embedders.0.transformer."),
         TextPlace("text_encoder_2", "conditioner.embedders.1.model.", is_open_clip=True, projects=True),
     ),
-    "sdxl_refiner": (
-        TextPlace("text_encoder_2", "conditioner.embedders.0.model.", is_open_clip=True, projects=True),
-    ),
+    "sdxl_refiner": (TextPlace("text_encoder_2", "conditioner.embedders.0.model.", is_open_clip=True, projects=True),),
 }
 """Of every family, in the order in which what they make of a prompt is laid side by side."""
 
@@ -359,7 +357,9 @@ def _vae_of(shapes: Shapes) -> VAEShape:
 def _text_of(shapes: Shapes, place: TextPlace) -> TextShape:
     if place.is_open_clip:
         return _open_clip_of(shapes, place)
-    prefix = place.prefix + "text_model." if place.prefix + "text_model.final_layer_norm.weight" in shapes else place.prefix
+    prefix = (
+        place.prefix + "text_model." if place.prefix + "text_model.final_layer_norm.weight" in shapes else place.prefix
+    )
     embedding = _shape(shapes, prefix + "embeddings.token_embedding.weight", "the text encoder")
     positions = _shape(shapes, prefix + "embeddings.position_embedding.weight", "the text encoder")
     inner = _shape(shapes, prefix + "encoder.layers.0.mlp.fc1.weight", "the text encoder")

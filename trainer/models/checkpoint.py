@@ -183,7 +183,10 @@ def _is_unused(name: str, architecture: Architecture) -> bool:
         return architecture.prediction == "v_prediction"
     return any(
         name == place.prefix + "logit_scale"
-        or (not place.projects and (name == place.prefix + "text_projection" or name.startswith(place.layer(shape.layers))))
+        or (
+            not place.projects
+            and (name == place.prefix + "text_projection" or name.startswith(place.layer(shape.layers)))
+        )
         for place, shape in architecture.texts
         if place.is_open_clip
     )
@@ -208,7 +211,9 @@ def _stand_ins(architecture: Architecture, tensors: Mapping[str, Callable[[], Te
         like = tensors[place.prefix + "ln_final.weight"]()
         made[place.prefix + "logit_scale"] = torch.tensor(2.6593, dtype=like.dtype)
         if not place.projects:
-            made |= {spare + name.removeprefix(last): fetch() for name, fetch in tensors.items() if name.startswith(last)}
+            made |= {
+                spare + name.removeprefix(last): fetch() for name, fetch in tensors.items() if name.startswith(last)
+            }
             made[place.prefix + "text_projection"] = torch.eye(shape.width, dtype=like.dtype)
     return made
 

@@ -1,5 +1,6 @@
 """Which device and number format the networks get, and how much memory it has and had to give."""
 
+import gc
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,13 @@ def choose(hardware: Hardware, run: Run | None = None) -> tuple[torch.device, to
     return device, torch.bfloat16 if _bf16_on_gpu(device) else torch.float16
 
 
+def wider(device: torch.device, dtype: torch.dtype) -> torch.dtype | None:
+    """The next number format with room for larger numbers that this device computes in; None behind fp32."""
+    if dtype == torch.float16:
+        return torch.bfloat16 if device.type == "cpu" or _bf16_on_gpu(device) else torch.float32
+    return torch.float32 if dtype == torch.bfloat16 else None
+
+
 def device_name(device: torch.device) -> str:
     """As its maker calls it, where that is known."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
@@ -74,6 +82,23 @@ def held_memory(device: torch.device) -> int:
     if device.type == "mps":
         return torch.mps.driver_allocated_memory()
     return psutil.Process().memory_info().rss
+
+
+def free_memory(device: torch.device) -> int:
+    """What new tensors can still take, in bytes: what others left, and what torch keeps in stock of a graphics card."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return psutil.virtual_memory().available
+
+
+def hand_back_memory(device: torch.device) -> None:
+    """Collect what nobody holds any more, and give torch's stock of a graphics card's memory back to the system."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
 
 
 def finish(device: torch.device) -> None:

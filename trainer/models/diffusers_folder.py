@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainer.contract.errors import UserError
 from trainer.files import folder_written_atomically, require_room
@@ -149,9 +149,7 @@ def write(parts: networks.Parts, path: Path, *, dtype: torch.dtype | None) -> No
         for place, _ in architecture.texts:
             write_vocabulary(unfinished / _TOKENIZERS[place.part])
         if parts.unused or parts.metadata:
-            write_tensors_inside(
-                unfinished / BESIDE_FILE, _fetches(parts.unused), dtype=None, metadata=parts.metadata
-            )
+            write_tensors_inside(unfinished / BESIDE_FILE, _fetches(parts.unused), dtype=None, metadata=parts.metadata)
 
 
 def _with_what_is_beside(parts: networks.Parts, path: Path, device: torch.device, dtype: torch.dtype) -> networks.Parts:
@@ -182,9 +180,7 @@ def _architecture(source: Path, family: FamilyName, prediction: Prediction) -> A
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise _unknown(source, f"a value in its configs is missing or odd ({error})") from error
     usual = LATENT_SCALE  # of diffusers' own class, where the config leaves it out
-    _require_plain(
-        source, "VAE", {"scaling_factor": usual, **vae}, {"scaling_factor": architecture.latent_scale}
-    )
+    _require_plain(source, "VAE", {"scaling_factor": usual, **vae}, {"scaling_factor": architecture.latent_scale})
     return architecture
 
 

@@ -74,6 +74,9 @@ class Bundle:
     and is asked at 0.25 ln(sigma); None for one that knows the timesteps of `alphas_cumprod` alone."""
     context_widths: tuple[int, ...] = ()
     """How the width of `context` is divided among text encoders, where there are several."""
+    concat_channels: int = 0
+    """How many channels the UNet reads behind the noisy latents. A model that was made for inpainting has one for the
+    mask (1: paint) and those of the latents of the masked picture."""
     kept_prompts: dict[Hashable, Mapping[str, Conditioning]] = field(default_factory=dict)
     """Texts that generation has encoded, by all that they depend on (trainer.generation.text_to_image)."""
 
@@ -89,6 +92,12 @@ class Bundle:
     def text_encoders(self) -> dict[str, Any]:
         """Those of them that read prompts, by name, in the order in which their contexts are laid side by side."""
         return {name: getattr(self, name) for name in self.PARTS if name.startswith("text_encoder")}
+
+    def let_go(self) -> None:
+        """Give the memory of the networks back, whoever still holds them. Nothing is computed with them any more."""
+        for network in self.networks.values():
+            nn.Module.to(network, "meta")
+        self.kept_prompts.clear()
 
 
 class Family(Protocol):
@@ -127,11 +136,15 @@ class Family(Protocol):
         """The tokens of each text, all of them, without those that mark start and end."""
         ...
 
-    def encode_chunks(self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]]) -> dict[str, Tensor]:
+    def encode_chunks(
+        self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]], *, clip_skip: int = 1
+    ) -> dict[str, Tensor]:
         """Chunks of at most 75 tokens through the text encoder: as `encode_text`, a row for each, 77 tokens long.
 
         In place of a token may stand a vector [width] that the text encoder takes for that token's embedding; with
-        several text encoders, their vectors one behind the other.
+        several text encoders, their vectors one behind the other. `clip_skip` reads an earlier layer, counted as
+        stable-diffusion-webui does: 1 is the usual one, 2 the one before. Raises UserError where the text encoder has
+        not so many.
         """
         ...
 

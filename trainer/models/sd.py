@@ -85,12 +85,14 @@ class StableDiffusion:
         """See Family.word_ids."""
         return word_ids(bundle.tokenizer, texts)
 
-    def encode_chunks(self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]]) -> dict[str, Tensor]:
+    def encode_chunks(
+        self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]], *, clip_skip: int = 1
+    ) -> dict[str, Tensor]:
         """`context` [B, 77, width] as `encode_text` gives it; see Family.encode_chunks."""
         words, vectors = without_vectors(chunks)
         ids = chunk_ids(bundle.tokenizer, words).to(bundle.device)
         with in_place_of_tokens(bundle.text_encoder, vectors):
-            return {"context": bundle.text_encoder(ids).last_hidden_state.to(bundle.dtype)}
+            return {"context": _hidden(bundle.text_encoder, ids, clip_skip).to(bundle.dtype)}
 
     def encode_pictures(self, bundle: Bundle, pixels: Tensor) -> Tensor:
         """[B, 2C, h, w]: mean and log-variance of the unscaled latents, in the dtype of `pixels`."""
@@ -153,9 +155,7 @@ class StableDiffusion:
         tokenizer = clip_tokenizer(pad_with_end=self.name == "sd1")
         return SDBundle(**self.fields(parts, source, device, dtype), tokenizer=tokenizer)
 
-    def fields(
-        self, parts: networks.Parts, source: Path, device: torch.device, dtype: torch.dtype
-    ) -> dict[str, Any]:
+    def fields(self, parts: networks.Parts, source: Path, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
         """What bundles of all these families have in common, but for tokenizers."""
         shape = parts.architecture
         channels = shape.vae.latent_channels
@@ -175,6 +175,7 @@ class StableDiffusion:
             "size_step": shape.vae.pixels_per_latent * 2 ** (len(shape.unet.block_out_channels) - 1),
             "device": device,
             "dtype": dtype,
+            "concat_channels": shape.unet.in_channels - shape.vae.latent_channels,
             "architecture": checkpoint.MODELSPEC_NAMES[self._family, shape.prediction],
             "metadata": dict(parts.metadata),
             "shape": shape,
@@ -229,6 +230,25 @@ def without_vectors(
         if isinstance(unit, Tensor)
     }
     return words, vectors
+
+
+def _hidden(text_encoder: Any, ids: Tensor, clip_skip: int) -> Tensor:
+    """What a layer says, after the final layer norm whichever it is (stable-diffusion-webui does so in SD 1.x)."""
+    if clip_skip == 1:
+        return text_encoder(ids).last_hidden_state
+    require_layer(text_encoder, clip_skip)
+    hidden = text_encoder(ids, output_hidden_states=True).hidden_states[-clip_skip]
+    return text_encoder.final_layer_norm(hidden)
+
+
+def require_layer(text_encoder: Any, clip_skip: int) -> None:
+    """Raise UserError where a text encoder has fewer layers than `clip_skip` counts back."""
+    layers = text_encoder.config.num_hidden_layers
+    if clip_skip > layers:
+        raise UserError(
+            f"Clip skip is {clip_skip}, but the text encoder of this model has {layers} layers.",
+            f"Set it to a number from 1 to {layers}; 1 and 2 are usual.",
+        )
 
 
 @contextlib.contextmanager

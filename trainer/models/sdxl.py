@@ -16,7 +16,7 @@ from torch import Tensor
 from trainer.models import networks
 from trainer.models.family import Bundle, Conditioning, Framing
 from trainer.models.lora_targets import KOHYA_TEXT_1, KOHYA_TEXT_2, text_targets, unet_targets
-from trainer.models.sd import SDBundle, StableDiffusion, in_place_of_tokens, without_vectors
+from trainer.models.sd import SDBundle, StableDiffusion, in_place_of_tokens, require_layer, without_vectors
 from trainer.models.tokenizer import chunk_ids, clip_tokenizer, token_ids
 
 LATENT_TO_RGB = (
@@ -80,10 +80,13 @@ class StableDiffusionXL(StableDiffusion):
         """
         return _read(bundle, lambda tokenizer: token_ids(tokenizer, prompts), {})
 
-    def encode_chunks(self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]]) -> dict[str, Tensor]:
-        """As `encode_text` gives it; see Family.encode_chunks."""
+    def encode_chunks(
+        self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]], *, clip_skip: int = 1
+    ) -> dict[str, Tensor]:
+        """As `encode_text` gives it; see Family.encode_chunks. The usual layer is the last but one, so that a clip skip
+        of 2 changes nothing, as in stable-diffusion-webui."""
         words, vectors = without_vectors(chunks)
-        return _read(bundle, lambda tokenizer: chunk_ids(tokenizer, words), vectors)
+        return _read(bundle, lambda tokenizer: chunk_ids(tokenizer, words), vectors, max(clip_skip, 2))
 
     def framed(self, bundle: Bundle, conditioning: Conditioning, framings: Sequence[Framing]) -> Conditioning:
         """Adds `time_ids` [B, 6] float32: height and width of the original, top and left of the crop, height and width
@@ -127,18 +130,17 @@ SDXL = StableDiffusionXL("sdxl")
 SDXL_REFINER = StableDiffusionXL("sdxl_refiner")
 
 
-def _read(
-    bundle: Bundle, ids_of: Callable[[Any], Tensor], vectors: dict[tuple[int, int], Tensor]
-) -> dict[str, Tensor]:
+def _read(bundle: Bundle, ids_of: Callable[[Any], Tensor], vectors: dict[tuple[int, int], Tensor]) -> dict[str, Tensor]:
     """Ids, different for each tokenizer, through the text encoders; `vectors` hold what each of them takes, joined."""
     assert isinstance(bundle, XLBundle)
     outputs: list[Any] = []
     start = 0
     for encoder, tokenizer in bundle.readers:
         end = start + encoder.config.hidden_size
+        require_layer(encoder, layer)
         own = {place: vector[start:end] for place, vector in vectors.items()}
         with in_place_of_tokens(encoder, own):
             outputs.append(encoder(ids_of(tokenizer).to(bundle.device), output_hidden_states=True))
         start = end
-    context = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
+    context = torch.cat([output.hidden_states[-layer] for output in outputs], dim=-1)
     return {"context": context.to(bundle.dtype), "pooled": outputs[-1].text_embeds.to(bundle.dtype)}
