@@ -130,8 +130,11 @@ SDXL = StableDiffusionXL("sdxl")
 SDXL_REFINER = StableDiffusionXL("sdxl_refiner")
 
 
-def _read(bundle: Bundle, ids_of: Callable[[Any], Tensor], vectors: dict[tuple[int, int], Tensor]) -> dict[str, Tensor]:
-    """Ids, different for each tokenizer, through the text encoders; `vectors` hold what each of them takes, joined."""
+def _read(
+    bundle: Bundle, ids_of: Callable[[Any], Tensor], vectors: dict[tuple[int, int], Tensor], layer: int = 2
+) -> dict[str, Tensor]:
+    """Ids, different for each tokenizer, through the text encoders; `vectors` hold what each of them takes, joined.
+    `layer` counts from the last, which is 1."""
     assert isinstance(bundle, XLBundle)
     outputs: list[Any] = []
     start = 0
