@@ -27,7 +27,14 @@ UNETS: dict[FamilyName, UNetShape] = {
         (64, 128), (0, 2), 1, (1, 2), 192, middle_depth=2, vector_width=128 + 6 * 256, linear_projections=True
     ),
     "sdxl_refiner": UNetShape(
-        (64, 128, 128), (0, 2, 0), 1, (1, 2, 2), 128, middle_depth=2, vector_width=128 + 5 * 256, linear_projections=True
+        (64, 128, 128),
+        (0, 2, 0),
+        1,
+        (1, 2, 2),
+        128,
+        middle_depth=2,
+        vector_width=128 + 5 * 256,
+        linear_projections=True,
     ),
 }
 TEXTS: dict[FamilyName, tuple[TextShape, ...]] = {

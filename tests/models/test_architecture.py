@@ -39,6 +39,29 @@ SD21_UNET = {
     "upcast_attention": True,
     "use_linear_projection": True,
 }
+SDXL_UNET = {
+    **{name: value for name, value in SD21_UNET.items() if name != "upcast_attention"},
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "attention_head_dim": (5, 10, 20),
+    "block_out_channels": (320, 640, 1280),
+    "cross_attention_dim": 2048,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "projection_class_embeddings_input_dim": 2816,
+    "sample_size": 128,
+    "transformer_layers_per_block": (1, 2, 10),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+}
+REFINER_UNET = {
+    **SDXL_UNET,
+    "attention_head_dim": (6, 12, 24, 24),
+    "block_out_channels": (384, 768, 1536, 1536),
+    "cross_attention_dim": 1280,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+    "projection_class_embeddings_input_dim": 2560,
+    "transformer_layers_per_block": 4,
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+}
 VAE = {
     "act_fn": "silu",
     "block_out_channels": (128, 256, 512, 512),
@@ -70,30 +93,44 @@ OPEN_CLIP_H = {
     "projection_dim": 512,
     "vocab_size": 49408,
 }
+OPEN_CLIP_G = {
+    **OPEN_CLIP_H,
+    "hidden_size": 1280,
+    "intermediate_size": 5120,
+    "num_attention_heads": 20,
+    "num_hidden_layers": 32,
+    "projection_dim": 1280,
+}
 
 
 @pytest.mark.parametrize(
-    ("name", "unet", "text", "side"), [("sd15", SD15_UNET, CLIP_L, 512), ("sd21", SD21_UNET, OPEN_CLIP_H, 768)]
+    ("name", "unet", "texts", "side", "scale"),
+    [
+        ("sd15", SD15_UNET, [CLIP_L], 512, 0.18215),
+        ("sd21", SD21_UNET, [OPEN_CLIP_H], 768, 0.18215),
+        ("sdxl", SDXL_UNET, [CLIP_L, OPEN_CLIP_G], 1024, 0.13025),
+        ("sdxl_refiner", REFINER_UNET, [OPEN_CLIP_G], 1024, 0.13025),
+    ],
 )
-def test_configs_are_the_published_ones(name: str, unet: dict[str, Any], text: dict[str, Any], side: int) -> None:
+def test_configs_are_the_published_ones(
+    name: str, unet: dict[str, Any], texts: list[dict[str, Any]], side: int, scale: float
+) -> None:
     shape = Architecture.named(name)
     assert unet.items() <= shape.unet_config().items()
-    assert {**VAE, "sample_size": side}.items() <= shape.vae_config().items()
-    assert text.items() <= shape.text_config().items()
+    assert {**VAE, "sample_size": side, "scaling_factor": scale}.items() <= shape.vae_config().items()
+    for text, own in zip(texts, shape.text, strict=True):
+        assert text.items() <= shape.text_config(own).items()
 
 
-@pytest.mark.parametrize("name", ["sd15", "sd21", "starter"])
+@pytest.mark.parametrize("name", ["sd15", "sd21", "sdxl", "sdxl_refiner", "starter"])
 def test_an_architecture_is_read_back_from_its_files_shapes(name: str) -> None:
     shape = Architecture.named(name)
     parts = without_weights(shape)
     shapes: dict[str, tuple[int, ...]] = {}
-    for network, entries in (
-        (parts.unet, sd_keys.unet_entries),
-        (parts.vae, sd_keys.vae_entries),
-        (parts.text_encoder, sd_keys.text_entries),
-    ):
+    for part, network in parts.networks.items():
         state = network.state_dict()
-        shapes |= {entry.original: tuple(entry.join(state).shape) for entry in entries(shape, state)}
+        entries = sd_keys.part_entries(shape, part, state)
+        shapes |= {entry.original: tuple(entry.join(state).shape) for entry in entries}
     assert Architecture.of_single_file(shapes, shape.family, shape.prediction, shape.default_size) == shape
     wider = "model.diffusion_model.input_blocks.0.0.weight"
     shapes[wider] = (shapes[wider][0], 9, 3, 3)
@@ -103,7 +140,7 @@ def test_an_architecture_is_read_back_from_its_files_shapes(name: str) -> None:
 def test_an_unknown_blank_model_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UserError, match="no blank model named 'sd3'") as error:
         Architecture.named("sd3")
-    assert "sd15, sd21, starter" in error.value.fix
+    assert "sd15, sd21, sdxl, sdxl_refiner, starter" in error.value.fix
 
 
 def test_noise_schedule_has_the_golden_numbers() -> None:

@@ -1,6 +1,8 @@
 """Single files: against diffusers' own converters, there and back, every number format, and what must be refused."""
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +12,25 @@ import torch
 from torch import Tensor
 
 from tests import tiny
+from tests.library import layouts
 from trainer.contract.errors import UserError
 from trainer.models import sd_keys
 from trainer.models.architecture import Architecture, FamilyName
 from trainer.models.networks import without_weights
-from trainer.models.sd import SD1, SD2, SDBundle
+from trainer.models.sd import SDBundle
 
 CPU = torch.device("cpu")
-FAMILIES = {"sd1": SD1, "sd2": SD2}
 
 
-def load(path: Path, family: str = "sd1", dtype: torch.dtype = torch.float32, **more: Any) -> SDBundle:
-    return FAMILIES[family].load(path, device=CPU, dtype=dtype, **more)
+def load(path: Path, family: FamilyName = "sd1", dtype: torch.dtype = torch.float32, **more: Any) -> SDBundle:
+    return tiny.FAMILIES[family].load(path, device=CPU, dtype=dtype, **more)
 
 
 def weights(bundle: SDBundle) -> dict[str, Tensor]:
     return {
         f"{part}.{name}": tensor
-        for part in ("unet", "vae", "text_encoder")
-        for name, tensor in getattr(bundle, part).state_dict().items()
+        for part, network in bundle.networks.items()
+        for name, tensor in network.state_dict().items()
     }
 
 
@@ -43,20 +45,91 @@ def rewritten(path: Path, change: Callable[[dict[str, Tensor]], object]) -> None
     safetensors.torch.save_file(tensors, path)
 
 
-@pytest.fixture(params=["sd1", "sd2"])
+@dataclass(frozen=True)
+class Published:
+    architecture: str
+    in_channels: int
+    layout: Callable[[], layouts.Shapes]
+    tensors: int
+    sha256: str
+    """Of a line "NAME 320x4x3x3" for each tensor, sorted: taken from the modules of Stability-AI/generative-models (UNet
+    and VAE by its configs/inference), open_clip 3.3.0 and transformers 5.23, all made on torch's `meta` device."""
+
+
+PUBLISHED = {
+    "sd1": Published("sd15", 4, layouts.sd1, 1131, "c51e05b743392bf22f9d4c9db5ab979adf5ff22e5bc1331bed8953e3e23475a4"),
+    "sd1 inpainting": Published(
+        "sd15", 9, lambda: layouts.sd1(9), 1131, "6f441de0920d3b7ac7d90a3f58bc66ea8951438645e136c86275c524cf282772"
+    ),
+    "sd2": Published("sd21", 4, layouts.sd2, 1228, "ebea2f613b034590458513f84254524a78d6d9d7c387525b33b8eec61c9149aa"),
+    "sd2 inpainting": Published(
+        "sd21", 9, lambda: layouts.sd2(9), 1228, "5a2d60d6bbdce796e870a4144cd3ad8f2b36bb03c2934bc6c8570406db92cc1c"
+    ),
+    "sdxl": Published(
+        "sdxl", 4, layouts.sdxl, 2515, "f5328d6acfa19b3c441983f01486867e01c323d13e267888a7ca79eef0c96b76"
+    ),
+    "sdxl inpainting": Published(
+        "sdxl", 9, lambda: layouts.sdxl(9), 2515, "6364851ce043239fb4148df4aca60e7a193883388896e42a1ff0e913db63dfe4"
+    ),
+    "sdxl refiner": Published(
+        "sdxl_refiner",
+        4,
+        layouts.sdxl_refiner,
+        1858,
+        "a1731d58746236e1405fe57e70470eabb29366562290fb7c25b6dc33bdbda156",
+    ),
+}
+
+
+def digest(shapes: layouts.Shapes) -> tuple[int, str]:
+    lines = "".join(f"{name} {'x'.join(map(str, shape))}\n" for name, shape in sorted(shapes.items()))
+    return len(shapes), hashlib.sha256(lines.encode()).hexdigest()
+
+
+@pytest.fixture(params=["sd1", "sd2", "sdxl", "sdxl_refiner"])
 def family(request: pytest.FixtureRequest) -> FamilyName:
     return request.param
 
 
-def test_there_and_back_is_bit_equal(tmp_path: Path, family: FamilyName) -> None:
-    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
-    made = tiny.single_file(first, family, metadata={"gesso.note": "kept"})
+@pytest.mark.parametrize("change", [{}, {"in_channels": 9}, {"prediction": "v_prediction", "zero_terminal_snr": True}])
+def test_there_and_back_is_bit_equal_also_through_a_folder(
+    tmp_path: Path, family: FamilyName, change: dict[str, Any]
+) -> None:
+    first, second, third = (tmp_path / f"{number}.safetensors" for number in range(3))
+    made = tiny.single_file(first, family, metadata={"gesso.note": "kept"}, **change)
     loaded = load(first, family)
     assert same(weights(made), weights(loaded))
     assert (loaded.shape, loaded.prediction, loaded.default_size) == (made.shape, made.prediction, made.default_size)
     assert loaded.metadata["gesso.note"] == "kept"
     loaded.family.save(loaded, second, dtype=None, metadata=loaded.metadata)
     assert second.read_bytes() == first.read_bytes()
+    loaded.family.save_folder(loaded, tmp_path / "folder", dtype=None)
+    from_folder = load(tmp_path / "folder", family)
+    from_folder.family.save(from_folder, third, dtype=None, metadata=from_folder.metadata)
+    assert third.read_bytes() == first.read_bytes()
+
+
+def test_what_no_network_uses_comes_back_too(tmp_path: Path, family: FamilyName) -> None:
+    """A last layer, a projection and a scale that are not the stand-ins, and marks in a number format of their own."""
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    tiny.single_file(first, family, dtype=torch.float16, prediction="v_prediction", zero_terminal_snr=True)
+
+    def change(tensors: dict[str, Tensor]) -> None:
+        for name, tensor in tensors.items():
+            if name.endswith(("text_projection", "logit_scale")) or ".resblocks.2." in name:
+                tensors[name] = torch.rand(tensor.shape).to(tensor)
+        tensors["v_pred"], tensors["ztsnr"] = torch.empty(0), torch.empty(0, dtype=torch.float16)
+
+    rewritten(first, change)
+    before = safetensors.torch.load_file(first)
+    loaded = load(first, family, torch.float16)
+    assert loaded.prediction == "v_prediction"
+    loaded.family.save_folder(loaded, tmp_path / "folder", dtype=None)
+    for bundle in (loaded, load(tmp_path / "folder", family, torch.float16)):
+        bundle.family.save(bundle, second, dtype=None, metadata={})
+        after = safetensors.torch.load_file(second)
+        assert same(after, before)
+        assert all(after[name].dtype == tensor.dtype for name, tensor in before.items())
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:
@@ -78,35 +151,46 @@ def test_the_map_agrees_with_the_converters_of_diffusers(tmp_path: Path, family:
     stored = safetensors.torch.load_file(path)
     unet = single_file_utils.convert_ldm_unet_checkpoint(dict(stored), made.shape.unet_config())
     vae = single_file_utils.convert_ldm_vae_checkpoint(dict(stored), made.shape.vae_config())
-    if family == "sd1":
-        text = single_file_utils.convert_ldm_clip_checkpoint(dict(stored))
-        text.pop("text_model.embeddings.position_ids")
-    else:
-        text = single_file_utils.convert_open_clip_checkpoint(made.text_encoder, dict(stored))
-        spare = [name for name in text if ".layers.2." in name]
-        assert len(spare) == 16
-        for name in spare:
-            text.pop(name)
-    text = {sd_keys.plain(name): tensor for name, tensor in text.items()}
-    for state, network in ((unet, made.unet), (vae, made.vae), (text, made.text_encoder)):
-        assert same(state, dict(network.state_dict()))
+    found = {"unet": unet, "vae": vae}
+    for place, shape in made.shape.texts:
+        network = made.text_encoders[place.part]
+        if place.is_open_clip:
+            text = single_file_utils.convert_open_clip_checkpoint(network, dict(stored), place.prefix)
+        else:
+            prefixed = {
+                name.replace(place.prefix, "cond_stage_model.transformer."): one for name, one in stored.items()
+            }
+            text = single_file_utils.convert_ldm_clip_checkpoint(prefixed)
+            text.pop("text_model.embeddings.position_ids")
+        spare = [name for name in text if f".layers.{shape.layers}." in name]
+        assert len(spare) == (0 if place.projects or not place.is_open_clip else 16)
+        found[place.part] = {name: tensor for name, tensor in text.items() if name not in spare}
+    for part, network in made.networks.items():
+        theirs = {sd_keys.plain(name): tensor for name, tensor in found[part].items()}
+        assert same(theirs, {sd_keys.plain(name): tensor for name, tensor in network.state_dict().items()})
 
 
-def test_full_size_models_have_the_published_numbers_of_tensors(tmp_path: Path) -> None:
-    """1,131 and 1,228, counted in the published files; ours are made from the architecture, without weights."""
-    for name, count in (("sd15", 1131), ("sd21", 1228)):
-        parts = without_weights(Architecture.named(name))
-        entries = [
-            *sd_keys.unet_entries(parts.architecture, parts.unet.state_dict()),
-            *sd_keys.vae_entries(parts.architecture, parts.vae.state_dict()),
-            *sd_keys.text_entries(parts.architecture, parts.text_encoder.state_dict()),
-        ]
-        names = {entry.original for entry in entries}
-        extra = 1 if name == "sd15" else 12 + 2  # position_ids; the last layer, text_projection and logit_scale
-        assert len(names) == len(entries)
-        assert len(names) + extra == count
-        assert "model.diffusion_model.output_blocks.8.2.conv.weight" in names
-        assert "first_stage_model.decoder.up.3.upsample.conv.bias" in names
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_full_size_files_have_the_published_tensors(name: str) -> None:
+    """The networks of an architecture give the names and shapes that other programs' own modules give, and so do the
+    headers by which tests identify files."""
+    architecture, channels = Architecture.named(PUBLISHED[name].architecture), PUBLISHED[name].in_channels
+    shape = replace(architecture, unet=replace(architecture.unet, in_channels=channels))
+    parts = without_weights(shape)
+    ours: dict[str, tuple[int, ...]] = {}
+    for part, network in parts.networks.items():
+        state = network.state_dict()
+        for entry in sd_keys.part_entries(shape, part, state):
+            assert entry.original not in ours
+            ours[entry.original] = tuple(entry.join(state).shape)
+    laid = PUBLISHED[name].layout()
+    beside = {key for key in laid if key not in ours}
+    assert {key: laid[key] for key in ours} == ours
+    # the numbers of positions and a scale of logits; in SD 2.x also the projection, and the 12 tensors of a last layer
+    ends = ("position_ids", "logit_scale")
+    unused = [key for key in beside if not key.endswith((*ends, "text_projection")) and ".resblocks.23." not in key]
+    assert unused == []
+    assert digest(laid) == (PUBLISHED[name].tensors, PUBLISHED[name].sha256)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])

@@ -37,6 +37,12 @@ def test_many_vectors_of_their_own_are_ordered_by_number(tmp_path: Path) -> None
     assert read_embedding(written(tmp_path / "a.safetensors", tensors))[:, 0].tolist() == list(range(12))
 
 
+def test_those_for_xl_hold_the_vectors_of_both_text_encoders_side_by_side(tmp_path: Path) -> None:
+    other = torch.full((3, 5), 7.0)
+    vectors = read_embedding(written(tmp_path / "a.safetensors", {"clip_g": other, "clip_l": VECTORS}))
+    assert vectors.equal(torch.cat([VECTORS, other], dim=1))
+
+
 def test_half_precision_is_read_as_fp32(tmp_path: Path) -> None:
     vectors = read_embedding(written(tmp_path / "a.safetensors", {"emb_params": VECTORS.half()}))
     assert vectors.dtype == torch.float32
@@ -46,7 +52,7 @@ def test_half_precision_is_read_as_fp32(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tensors", "why"),
     [
-        ({"clip_l": torch.zeros(2, 768), "clip_g": torch.zeros(2, 1280)}, "Stable Diffusion XL"),
+        ({"clip_l": torch.zeros(2, 768), "clip_g": torch.zeros(3, 1280)}, "not an embedding"),
         ({"emb_params": torch.full((1, 8), torch.nan)}, "not numbers"),
         ({"emb_params": torch.zeros(76, 8)}, "76 vectors"),
         ({"emb_params": torch.zeros(0, 8)}, "0 vectors"),

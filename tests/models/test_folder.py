@@ -14,21 +14,20 @@ from tests import tiny
 from trainer.contract.errors import UserError
 from trainer.models import sd_keys
 from trainer.models.architecture import FamilyName
-from trainer.models.sd import SD1, SD2, SDBundle
+from trainer.models.sd import SDBundle
 
 CPU = torch.device("cpu")
-FAMILIES = {"sd1": SD1, "sd2": SD2}
 
 
 def load(path: Path, family: FamilyName = "sd1", **more: Any) -> SDBundle:
-    return FAMILIES[family].load(path, device=CPU, dtype=torch.float32, **more)
+    return tiny.FAMILIES[family].load(path, device=CPU, dtype=torch.float32, **more)
 
 
 def same(left: SDBundle, right: SDBundle) -> bool:
     return left.shape == right.shape and all(
-        torch.equal(tensor, getattr(right, part).state_dict()[name])
-        for part in ("unet", "vae", "text_encoder")
-        for name, tensor in getattr(left, part).state_dict().items()
+        torch.equal(tensor, right.networks[part].state_dict()[name])
+        for part, network in left.networks.items()
+        for name, tensor in network.state_dict().items()
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def test_targets_are_kohyas() -> None:
     }
     more = {"lora_unet_up_blocks_0_upsamplers_0_conv", "lora_unet_down_blocks_1_resnets_0_conv_shortcut"}
     for family, name, text in ((SD1, "sd15", 72), (SD2, "sd21", 138)):
-        parts: Any = without_weights(Architecture.named(name))
+        parts: Any = SimpleNamespace(**without_weights(Architecture.named(name)).networks)
         targets = set(family.lora_targets(parts, text_encoder=True, convolutions=False).values())
         assert len(targets) == 192 + text
         assert expected <= targets

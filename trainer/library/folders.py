@@ -162,7 +162,7 @@ def _pipeline(path: Path, index: dict[str, object]) -> str:
 def _names_text_encoder(index: dict[str, object]) -> bool:
     """Whether an XL pipeline for pictures from pictures belongs to XL itself: the refiner goes without the first."""
     named = index.get("text_encoder")
-    return isinstance(named, list) and bool(named) and cast("list[object]", named)[0] is not None
+    return isinstance(named, list) and any(word is not None for word in cast("list[object]", named))
 
 
 def _component_config(path: Path, part: str) -> dict[str, object]:

@@ -280,7 +280,7 @@ def _layers_per_block(unet: UNetShape) -> int | tuple[int, ...]:
     every = {depth for depth in (*unet.depths, unet.middle_depth) if depth}
     if len(every) == 1:
         return every.pop()
-    return tuple(depth or 1 for depth in unet.depths[:-1]) + (unet.middle_depth,)
+    return (*(depth or 1 for depth in unet.depths[:-1]), unet.middle_depth)
 
 
 def _unet_of(shapes: Shapes, family: FamilyName) -> UNetShape:
@@ -300,7 +300,7 @@ def _unet_of(shapes: Shapes, family: FamilyName) -> UNetShape:
         else:
             break
         index += 1
-    middle = _depth(shapes, f"{UNET}middle_block.1.")
+    middle = _depth(shapes, f"{UNET}middle_block.1.") or max(map(max, filter(None, depths)), default=0)
     context = next((shape for key, shape in shapes.items() if _is_context(key)), None)
     projection = next((shape for key, shape in shapes.items() if _is_projection(key)), ())
     # diffusers' network has an attention layer in the middle, as deep as those of the coarsest level if it has any

@@ -84,9 +84,9 @@ _PLAIN_SCHEDULER: dict[str, object] = {
     "timestep_type": "discrete",
     "trained_betas": None,
 }
+"""The same of the other configs. A model made for another noise schedule would only make bad pictures on this one."""
 _OTHER_SCHEDULERS = ("EDM", "FlowMatch")
-"""The same of the other configs. A model made for another noise schedule would only make bad pictures on this one; the schedulers whose
-names begin so belong to such models, whatever else their configs leave out."""
+"""Schedulers whose names begin so belong to such models, whatever their configs leave out."""
 
 
 def read(

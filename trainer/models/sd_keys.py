@@ -1,8 +1,9 @@
 """The names of tensors in the original single-file layout, for the networks of SD 1.x, 2.x and XL.
 
 Facts from CompVis/stable-diffusion (ldm/modules/diffusionmodules), Stability-AI/generative-models (sgm/modules) and
-mlfoundations/open_clip on the one side, diffusers and transformers on the other. The names follow from the levels of the architecture, so that a model of any
-size has them; each name of ours is matched to the original's, and never the other way round: nothing is guessed.
+mlfoundations/open_clip on the one side, diffusers and transformers on the other. The names follow from the levels of
+the architecture, so that a model of any size has them; each name of ours is matched to the original's, and never the
+other way round: nothing is guessed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -73,7 +73,7 @@ def framing(one: Examined, placement: Placement, flip: bool) -> Framing:
     mirrored picture the crop begins (Podell et al. 2023, arXiv 2307.01952, algorithm 1)."""
     left, top, right, _ = placement.crop_box
     across = placement.resized_size.width - right if flip else left
-    return Framing(original=tuple(one.size), crop=(across, top), target=tuple(placement.bucket_size))
+    return Framing(original=one.size, crop=(across, top), target=placement.bucket_size)
 
 
 def to_tensor(picture: Image.Image) -> Tensor:
