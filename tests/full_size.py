@@ -1,4 +1,7 @@
-"""A full-size SD 1.5 file with random weights, made without holding the model in memory."""
+"""Full-size models with random weights in the original single-file layout, made without holding them in memory.
+
+Their tensors are those of tests/library/layouts.py, which were written down from the published architectures.
+"""
 
 import math
 from collections.abc import Callable
@@ -7,31 +10,39 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trainer.models import sd_keys
-from trainer.models.architecture import Architecture
-from trainer.models.networks import without_weights
+from tests.library import layouts
 from trainer.models.tensors import write_tensors
 
+MARKS = ("v_pred", "ztsnr")
 
-def write_sd15(path: Path, *, dtype: torch.dtype = torch.float16) -> None:
-    """Write 1,131 tensors, 2.1 GB in fp16, of a scale at which the networks' numbers stay in bounds."""
-    parts = without_weights(Architecture.named("sd15"))
-    fetches: dict[str, Callable[[], Tensor]] = {
-        sd_keys.POSITION_IDS: lambda: torch.arange(77).unsqueeze(0),
-    }
-    for network, entries in (
-        (parts.unet, sd_keys.unet_entries),
-        (parts.vae, sd_keys.vae_entries),
-        (parts.text_encoder, sd_keys.text_entries),
-    ):
-        state = network.state_dict()
-        for entry in entries(parts.architecture, state):
-            fetches[entry.original] = _drawn(entry.original, tuple(entry.join(state).shape), dtype)
+LAYOUTS: dict[str, Callable[[], layouts.Shapes]] = {
+    "sd15": layouts.sd1,
+    "sd15-inpainting": lambda: layouts.sd1(9),
+    "sd21-v": layouts.sd2,
+    "sd21-inpainting": lambda: layouts.sd2(9),
+    "sdxl": layouts.sdxl,
+    "sdxl-v": lambda: {**layouts.sdxl(), **dict.fromkeys(MARKS, (0,))},
+    "sdxl-inpainting": lambda: layouts.sdxl(9),
+    "sdxl-refiner": layouts.sdxl_refiner,
+}
+
+_TELLS_V = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
+"""By the spread of this one it is told what SD 2.x predicts."""
+
+
+def write_full(path: Path, name: str, *, dtype: torch.dtype = torch.float16) -> None:
+    """Write one of `LAYOUTS`, 2 bytes a number in fp16 and bf16 (SD 1.5 2.1 GB, XL 6.9 GB), of a scale at which the
+    networks' numbers stay in bounds."""
+    fetches = {tensor: _drawn(tensor, shape, dtype) for tensor, shape in LAYOUTS[name]().items()}
+    if name == "sd21-v":
+        fetches[_TELLS_V] = lambda: torch.linspace(-0.3, 0.3, 320).to(dtype)
     write_tensors(path, fetches, dtype=dtype, metadata={})
 
 
 def _drawn(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Callable[[], Tensor]:
-    if len(shape) == 1:  # biases, and the weights of norms
+    if name.endswith("position_ids"):
+        return lambda: torch.arange(77).unsqueeze(0)
+    if len(shape) < 2:  # biases, the weights of norms, and single numbers
         value = 1.0 if name.endswith(".weight") else 0.0
         return lambda: torch.full(shape, value, dtype=dtype)
     spread = 1 / math.sqrt(math.prod(shape[1:]))

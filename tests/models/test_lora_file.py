@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +15,11 @@ from torch import Tensor, nn
 from tests import tiny
 from trainer.contract.errors import UserError
 from trainer.models.architecture import Architecture
+from trainer.models.family import Framing
 from trainer.models.lora_file import LoraFile, LoraPair, merged, read_lora, write_lora
 from trainer.models.networks import without_weights
 from trainer.models.sd import SD1, SD2, SDBundle
+from trainer.models.sdxl import SDXL
 
 RANK, ALPHA = 4, 2.0
 
@@ -46,6 +49,7 @@ def answer(bundle: SDBundle) -> Tensor:
     noisy = torch.randn(2, 4, 8, 8, generator=generator)
     with torch.no_grad():
         conditioning = bundle.family.encode_text(bundle, ["a red cat", "a blue dog"])
+        conditioning = bundle.family.framed(bundle, conditioning, [Framing((64, 64), (0, 0), (64, 64))] * 2)
         return bundle.family.predict(bundle, noisy, torch.tensor([10, 800]), conditioning)
 
 
@@ -71,6 +75,35 @@ def test_targets_are_kohyas() -> None:
         assert more <= convolutions
 
 
+def test_targets_of_xl_are_kohyas() -> None:
+    """722 in the UNet by the paths of the original layout, 66 more with convolutions, 72 and 192 in the text encoders
+    (sd-scripts, networks/lora.py)."""
+    parts: Any = SimpleNamespace(**without_weights(Architecture.named("sdxl")).networks)
+    parts.text_encoders = {"text_encoder": parts.text_encoder, "text_encoder_2": parts.text_encoder_2}
+    targets = SDXL.lora_targets(parts, text_encoder=True, convolutions=True)
+    names = set(targets.values())
+    unet = {name for name in names if name.startswith("lora_unet_")}
+    assert len(names) == len(targets)
+    assert len(unet) == 722 + 66
+    assert len([name for name in names if name.startswith("lora_te1_text_model_encoder_layers_")]) == 72
+    assert len([name for name in names if name.startswith("lora_te2_text_model_encoder_layers_")]) == 192
+    assert len(SDXL.lora_targets(parts, text_encoder=False, convolutions=False)) == 722
+    assert {
+        "lora_unet_input_blocks_4_1_proj_in",
+        "lora_unet_input_blocks_4_1_transformer_blocks_1_attn1_to_q",
+        "lora_unet_input_blocks_8_1_transformer_blocks_9_attn2_to_out_0",
+        "lora_unet_middle_block_1_transformer_blocks_9_ff_net_0_proj",
+        "lora_unet_output_blocks_0_1_transformer_blocks_0_ff_net_2",
+        "lora_unet_output_blocks_5_1_proj_out",
+        "lora_unet_input_blocks_1_0_in_layers_2",
+        "lora_unet_input_blocks_3_0_op",
+        "lora_unet_input_blocks_4_0_skip_connection",
+        "lora_unet_middle_block_2_emb_layers_1",
+        "lora_unet_output_blocks_2_2_conv",
+        "lora_unet_output_blocks_8_0_out_layers_3",
+    } <= unet
+
+
 def test_names_keep_text_model_under_both_layouts_of_transformers() -> None:
     class Nested(nn.Module):
         def __init__(self, flat: nn.Module) -> None:
@@ -86,7 +119,7 @@ def test_names_keep_text_model_under_both_layouts_of_transformers() -> None:
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.5])
-@pytest.mark.parametrize("family", ["sd1", "sd2"])
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "sdxl_refiner"])
 def test_merged_equals_peft(tmp_path: Path, family: Any, weight: float) -> None:
     """PEFT's own layers compute the sum beside each layer; ours adds it into the weight."""
     from peft import LoraConfig, inject_adapter_in_model
@@ -98,12 +131,12 @@ def test_merged_equals_peft(tmp_path: Path, family: Any, weight: float) -> None:
     with merged(bundle, [(lora, weight)]):
         ours = answer(bundle)
     assert torch.equal(answer(bundle), plain)
-    for part in ("unet", "text_encoder"):
+    for part, network in {"unet": bundle.unet, **bundle.text_encoders}.items():
         paths = [path.removeprefix(f"{part}.") for path in pairs if path.startswith(f"{part}.")]
         config = LoraConfig(r=RANK, lora_alpha=ALPHA * weight, target_modules=paths)  # pyright: ignore[reportArgumentType] - ints only by its hints
-        network = inject_adapter_in_model(config, getattr(bundle, part))
+        adapted = inject_adapter_in_model(config, network)
         for path in paths:
-            layer: Any = network.get_submodule(path)
+            layer: Any = adapted.get_submodule(path)
             layer.lora_A["default"].weight.data = pairs[f"{part}.{path}"].down
             layer.lora_B["default"].weight.data = pairs[f"{part}.{path}"].up
     theirs = answer(bundle)
@@ -111,26 +144,27 @@ def test_merged_equals_peft(tmp_path: Path, family: Any, weight: float) -> None:
     assert torch.allclose(ours, theirs, atol=1e-4)
 
 
-def test_diffusers_loads_our_file_and_gives_the_same_answer(tmp_path: Path) -> None:
-    from diffusers import StableDiffusionPipeline
+def pipeline_of(bundle: Any) -> Any:
+    from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 
-    bundle = tiny.bundle()
+    parts = {"vae": bundle.vae, "unet": bundle.unet, "tokenizer": bundle.tokenizer, "scheduler": None}
+    if bundle.family.name == "sdxl":
+        parts |= {**bundle.text_encoders, "tokenizer_2": bundle.tokenizer_2}
+        return StableDiffusionXLPipeline(**parts, add_watermarker=False)
+    unused = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    return StableDiffusionPipeline(**parts, **unused, text_encoder=bundle.text_encoder)
+
+
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+def test_diffusers_loads_our_file_and_gives_the_same_answer(tmp_path: Path, family: Any) -> None:
+    bundle = tiny.bundle(family)
     path = tmp_path / "lora.safetensors"
     lora = written(path, bundle, random_pairs(bundle))
     ours: dict[float, Tensor] = {}
     for weight in (1.0, 0.5):
         with merged(bundle, [(lora, weight)]):
             ours[weight] = answer(bundle)
-    pipeline: Any = StableDiffusionPipeline(
-        vae=bundle.vae,
-        text_encoder=bundle.text_encoder,
-        tokenizer=bundle.tokenizer,
-        unet=bundle.unet,
-        scheduler=None,  # pyright: ignore[reportArgumentType]
-        safety_checker=None,  # pyright: ignore[reportArgumentType]
-        feature_extractor=None,  # pyright: ignore[reportArgumentType]
-        requires_safety_checker=False,
-    )
+    pipeline = pipeline_of(bundle)
     pipeline.load_lora_weights(str(path), adapter_name="ours")
     for weight, expected in ours.items():
         pipeline.set_adapters(["ours"], adapter_weights=[weight])
@@ -185,6 +219,37 @@ def old_names(pairs: dict[str, LoraPair]) -> dict[str, Tensor]:
             long = f"{path}.lora_linear_layer".replace("text_encoder.", "text_encoder.text_model.")
         tensors |= {f"{long}.down.weight": pair.down, f"{long}.up.weight": pair.up}
     return tensors
+
+
+def kohya_diffusers_names(pairs: dict[str, LoraPair]) -> dict[str, Tensor]:
+    """kohya's naming with diffusers' paths for XL's UNet, as some trainers write it."""
+    tensors: dict[str, Tensor] = {}
+    for path, pair in pairs.items():
+        part, _, inner = path.partition(".")
+        plain = inner.removeprefix("text_model.").replace(".", "_")
+        starts = {"unet": "lora_unet_", "text_encoder": "lora_te1_text_model_", "text_encoder_2": "lora_te2_text_model_"}
+        tensors |= {f"{starts[part]}{plain}.lora_down.weight": pair.down}
+        tensors |= {f"{starts[part]}{plain}.lora_up.weight": pair.up}
+    return tensors
+
+
+@pytest.mark.parametrize("naming", [peft_names, old_names, kohya_diffusers_names])
+def test_every_naming_of_an_xl_lora_does_the_same(
+    tmp_path: Path, naming: Callable[[dict[str, LoraPair]], dict[str, Tensor]]
+) -> None:
+    bundle = tiny.bundle("sdxl")
+    pairs = {path: LoraPair(pair.down, pair.up, RANK) for path, pair in random_pairs(bundle).items()}
+    ours = written(tmp_path / "ours.safetensors", bundle, pairs)
+    path = tmp_path / "theirs.safetensors"
+    safetensors.torch.save_file({name: tensor.clone() for name, tensor in naming(pairs).items()}, path)
+    theirs = read_lora(path)
+    assert len(theirs.pairs) == len(ours.pairs)
+    with merged(bundle, [(ours, 1.0)]):
+        wanted = answer(bundle)
+    with merged(bundle, [(theirs, 1.0)]):
+        assert torch.equal(answer(bundle), wanted)
+    with merged(bundle, [(ours, 0.4), (theirs, 0.6)]):  # two names for one layer add up
+        torch.testing.assert_close(answer(bundle), wanted, atol=1e-4, rtol=1e-4)
 
 
 def te1_names(pairs: dict[str, LoraPair], names: dict[str, str]) -> dict[str, Tensor]:
