@@ -5,6 +5,7 @@
     python3 packaging/dev.py test [pytest options]  lint, types, walls, and the test suite
     python3 packaging/dev.py bench                  speed, measured side by side with the tools of the field
     python3 packaging/dev.py screenshots [--out DIR]  pictures of every page of the window, with real content
+    python3 packaging/dev.py pictures [--out DIR]   what a picture job can do, in pictures of the starter model
 
 Only the standard library is used, on Linux, Windows and macOS. The packages go into .venv at the top of the
 repository; running a command again installs only what changed.
@@ -257,6 +258,12 @@ def screenshots(out: Path) -> int:
     return run(set_up(), "packaging/screenshots.py", "--out", str(out.absolute()))
 
 
+def pictures(out: Path) -> int:
+    """Ends with 1 if one of the promises that are checked beside the pictures does not hold; it takes some minutes."""
+    os.environ["PYTHONPATH"] = str(ROOT)  # a script sees its own folder only
+    return run(set_up(), "packaging/generation_report.py", "--out", str(out.absolute()))
+
+
 def run(python: Path, *arguments: str) -> int:
     return subprocess.run([python, *arguments], cwd=ROOT, check=False).returncode
 
@@ -271,8 +278,10 @@ def main(arguments: Sequence[str]) -> int:
     commands.add_parser("start", help="open the window; without a display, run the demo")
     commands.add_parser("test", help="run lint, types, walls and the tests; further options go to pytest")
     commands.add_parser("bench", help="measure speed side by side with the tools of the field")
-    pictures = commands.add_parser("screenshots", help="write pictures of every page of the window into a folder")
-    pictures.add_argument("--out", type=Path, default=ROOT / "build" / "screenshots", help="the folder")
+    pages = commands.add_parser("screenshots", help="write pictures of every page of the window into a folder")
+    pages.add_argument("--out", type=Path, default=ROOT / "build" / "screenshots", help="the folder")
+    jobs = commands.add_parser("pictures", help="write what a picture job can do into a folder, and check it")
+    jobs.add_argument("--out", type=Path, default=ROOT / "build" / "pictures", help="the folder")
     given, rest = parser.parse_known_args(arguments)
     if rest and given.command != "test":
         parser.error(f"{given.command} takes no options: {' '.join(rest)}")
@@ -284,6 +293,8 @@ def main(arguments: Sequence[str]) -> int:
                 return test(rest)
             case "screenshots":
                 return screenshots(given.out)
+            case "pictures":
+                return pictures(given.out)
             case _:
                 return bench()
     except SetupError as error:

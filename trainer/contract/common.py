@@ -38,6 +38,15 @@ class Hardware(Part):
         Precision,
         About("Precision", "Number format of the networks; auto takes the fastest that is safe here.", advanced=True),
     ] = "auto"
+    tiles: Annotated[
+        Literal["auto", "on", "off"],
+        About(
+            "Tiles",
+            "Let the VAE decode a large picture piece by piece, in overlapping tiles: it needs less memory, and tones "
+            "may differ a little. auto does so where memory would not do.",
+            advanced=True,
+        ),
+    ] = "auto"
 
 
 class LoraUse(Part):

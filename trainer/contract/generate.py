@@ -125,20 +125,6 @@ class Variation(Part):
     ] = 0.1
 
 
-class Decoding(Part):
-    """From latents to pixels, and back: the work of the VAE."""
-
-    tiles: Annotated[
-        Literal["auto", "on", "off"],
-        About(
-            "Tiles",
-            "Decode a large picture piece by piece, in overlapping tiles: it needs less memory, and tones may differ "
-            "a little. auto does so where the memory would not do.",
-            advanced=True,
-        ),
-    ] = "auto"
-
-
 class Previews(Part):
     """The picture while it forms."""
 
@@ -180,7 +166,6 @@ class GenerateJob(Part):
         ),
     ] = 1
     previews: Annotated[Previews, About("Previews", "The picture while it forms.")] = Previews()
-    decoding: Annotated[Decoding, About("Decoding", "How the VAE works.")] = Decoding()
     hardware: Annotated[Hardware, About("Hardware", "Device and precision.")] = Hardware()
     output: Annotated[
         str, About("Folder", "Where the pictures go; empty is the outputs folder of your Gesso home.")

@@ -33,14 +33,14 @@ class Session:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._bundle: Bundle | None = None
-        self._asked: tuple[str, Hardware] | None = None
+        self._asked: tuple[str, str, str] | None = None
         self._stamp: tuple[object, ...] = ()
 
     def bundle(self, model: str, hardware: Hardware, run: Run) -> "Bundle":
         """The model, from memory if it is the one used last and its files are unchanged. Raises UserError."""
         from trainer.models.opening import open_model
 
-        asked = (model, hardware)
+        asked = (model, hardware.device, hardware.precision)
         if self._bundle is not None and self._asked == asked and _stamp(self._bundle.source) == self._stamp:
             return self._bundle
         self.drop()

@@ -109,7 +109,7 @@ class _Model:
         self._told = told
         self._bundle = bundle
         self._encoded = encoded
-        self.vae = VAE(bundle, told.run, told.plan.job.decoding.tiles)
+        self.vae = VAE(bundle, told.run, told.plan.job.hardware.tiles)
 
     def first_pass(self) -> Sampled:
         """All pictures of the job, from noise or from its source."""

@@ -116,7 +116,7 @@ def _time_a_sample(setup: Setup, optimizer: Optimizer, run: Run) -> float | None
 
     with setup.drawing(optimizer):
         began = time.monotonic()
-        draw(setup.job, bundle, samples.prompts[0], few, on_step)
+        draw(setup.job, bundle, run, samples.prompts[0], few, on_step)
         devices.finish(bundle.device)
         seconds = time.monotonic() - began
     each = (moments[-1] - moments[0]) / (len(moments) - 1) if len(moments) > 1 else 0.0

@@ -10,12 +10,13 @@ from trainer.contract.generate import GenerateJob
 from trainer.contract.run import Run
 from trainer.contract.train import Samples, TrainJob
 from trainer.generation.metadata import picture_job, write_picture
-from trainer.generation.pipeline import sample, to_pictures
+from trainer.generation.pipeline import sample
 from trainer.generation.samplers import OnStep
+from trainer.generation.vae import VAE
 from trainer.models.family import Bundle
 
 
-def draw(job: TrainJob, bundle: Bundle, prompt: str, sampling: Sampling, on_step: OnStep) -> Image.Image:
+def draw(job: TrainJob, bundle: Bundle, run: Run, prompt: str, sampling: Sampling, on_step: OnStep) -> Image.Image:
     """The preview of a prompt, drawn as `sampling` says with the weights as they are."""
     latents = sample(
         bundle,
@@ -26,7 +27,7 @@ def draw(job: TrainJob, bundle: Bundle, prompt: str, sampling: Sampling, on_step
         seeds=[job.samples.seed],
         on_step=on_step,
     )
-    (picture,) = to_pictures(bundle, latents)
+    (picture,) = VAE(bundle, run, job.hardware.tiles).pictures(latents)
     return picture
 
 
@@ -34,7 +35,7 @@ def make_samples(job: TrainJob, bundle: Bundle, run: Run, folder: Path, step: in
     """One picture for each preview prompt into `folder`, named by step and place. Cancels between sampler steps."""
     run.status(f"making previews at step {step}")
     for place, prompt in enumerate(job.samples.prompts):
-        picture = draw(job, bundle, prompt, job.samples.sampling, lambda index, clean: run.check())
+        picture = draw(job, bundle, run, prompt, job.samples.sampling, lambda index, clean: run.check())
         path = folder / f"step-{step:08d}-{place}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_picture(path, picture, _as_job(job, job.samples, prompt, bundle), model=bundle.source.stem)
