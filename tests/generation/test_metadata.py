@@ -1,22 +1,17 @@
-"""What a picture remembers: our own job, and the text that A1111 reads."""
+"""What a picture file carries: our own job, and the text that A1111 reads."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from trainer.contract.common import LoraUse, Sampling, Size
+from trainer.contract.a1111 import write_infotext
+from trainer.contract.common import Sampling, Size
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
-from trainer.generation.metadata import infotext, picture_job, quoted, read_metadata, short_name, write_picture
-
-A1111_PARAMETER = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-"""How stable-diffusion-webui takes the last line apart."""
+from trainer.generation.metadata import picture_job, read_metadata, write_picture
 
 
 def picture() -> Image.Image:
@@ -51,68 +46,10 @@ def test_a_job_comes_back_out_of_its_picture(tmp_path: Path, prompt: str) -> Non
     info = read_metadata(path)
     assert info.job == made
     assert info.problem == ""
-    assert info.parameters == infotext(made, (24, 16), model="starter")
+    assert info.parameters == write_infotext(made, (24, 16), model="starter")
     with Image.open(path) as image:
         assert image.size == (24, 16)
         assert image.tobytes() == picture().tobytes()
-
-
-def test_the_parameters_text_as_a1111_writes_it() -> None:
-    made = job(
-        prompt="a cat, sitting",
-        negative="blurry",
-        loras=[LoraUse(name="mascot"), LoraUse(name="C:\\my loras\\ink.safetensors", weight=0.75)],
-        sampling=Sampling(eta=0.5, steps=20),
-        seed=42,
-    )
-    assert infotext(made, (512, 768), model="starter, small", model_hash="6ce0161689") == (
-        "a cat, sitting <lora:mascot:1> <lora:ink:0.75>\n"
-        "Negative prompt: blurry\n"
-        "Steps: 20, Sampler: DDIM, Schedule type: Automatic, CFG scale: 7.0, Seed: 42, Size: 512x768, "
-        'Model hash: 6ce0161689, Model: "starter, small", RNG: CPU, Eta DDIM: 0.5, Version: Gesso'
-    )
-
-
-def test_without_negative_and_hash_nothing_stands_for_them() -> None:
-    text = infotext(job(sampling=Sampling(sampler="dpmpp_2m", eta=0.5)), (24, 16), model="starter")
-    assert text == (
-        "a cat\nSteps: 25, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.0, Seed: 0, Size: 24x16, "
-        "Model: starter, RNG: CPU, Version: Gesso"
-    )
-
-
-@pytest.mark.parametrize(
-    ("sampler", "spacing", "label"),
-    [
-        ("ddim", "auto", "Automatic"),
-        ("ddim", "leading", "Automatic"),
-        ("euler", "karras", "Karras"),
-        ("euler_a", "trailing", "SGM Uniform"),
-        ("dpmpp_2m", "auto", "Karras"),
-        ("dpmpp_2m", "linspace", "Uniform"),
-    ],
-)
-def test_schedule_types_by_the_names_of_a1111(sampler: str, spacing: str, label: str) -> None:
-    sampling = Sampling.model_validate({"sampler": sampler, "spacing": spacing})
-    assert f"Schedule type: {label}," in infotext(job(sampling=sampling), (24, 16), model="m")
-
-
-@given(name=st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=2).map(str.strip))
-def test_a1111_reads_the_last_line_whatever_the_model_is_called(name: str) -> None:
-    last = infotext(job(), (24, 16), model=name).splitlines()[-1] if len(name.splitlines()) == 1 else ""
-    fields = dict(A1111_PARAMETER.findall(last))
-    if last and '"' not in name:
-        assert fields["Model"].strip() == quoted(name)
-        assert fields["Steps"] == "25"
-        assert fields["Version"] == "Gesso"
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(7.0, "7.0"), ("plain", "plain"), ("a, b", '"a, b"'), ("a: b", '"a: b"'), ("ä\nb:", '"ä\\nb:"')],
-)
-def test_values_are_quoted_where_a1111_needs_it(value: object, text: str) -> None:
-    assert quoted(value) == text
 
 
 def test_the_job_of_one_picture_says_all_that_decides_it_and_no_more() -> None:
@@ -120,12 +57,6 @@ def test_the_job_of_one_picture_says_all_that_decides_it_and_no_more() -> None:
     one = picture_job(made, 12, (48, 32))
     assert (one.seed, one.count, one.batch_size, one.output) == (12, 1, 1, "")
     assert one.size == Size(width=48, height=32)
-
-
-def test_short_names() -> None:
-    assert short_name("models/a b.v2.safetensors") == "a b.v2"
-    assert short_name("D:\\x\\ink.ckpt") == "ink"
-    assert short_name("starter") == "starter"
 
 
 def stored(path: Path, **chunks: str) -> Path:

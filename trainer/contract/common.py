@@ -14,6 +14,7 @@ SamplerName = Literal["ddim", "euler", "euler_a", "dpmpp_2m"]
 SpacingName = Literal["auto", "leading", "trailing", "linspace", "karras"]
 
 EmphasisName = Literal["original", "comfyui", "none"]
+NoiseName = Literal["cpu", "nv"]
 
 Seed = Annotated[
     int, Field(ge=0, le=2**63 - 1), About("Seed", "The same seed and settings give the same result again.")
@@ -100,6 +101,15 @@ class Sampling(Part):
             advanced=True,
         ),
     ] = 1
+    noise: Annotated[
+        NoiseName,
+        About(
+            "Noise",
+            "What draws the noise: cpu is torch on the processor, as in ComfyUI; nv draws on the processor what an "
+            "NVIDIA card draws, as AUTOMATIC1111 does unless it is told otherwise.",
+            advanced=True,
+        ),
+    ] = "cpu"
     compatibility: Annotated[
         Literal["gesso", "diffusers"],
         About(

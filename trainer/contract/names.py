@@ -1,7 +1,8 @@
-"""Which names can be a file's or a folder's on Linux, Windows and macOS alike."""
+"""Which names can be a file's or a folder's on Linux, Windows and macOS alike, and what a model is called in short."""
 
 import json
 import re
+from pathlib import PureWindowsPath
 
 MAX_NAME_BYTES = 200
 """Leaves room for endings and temporary prefixes below the 255 bytes of common file systems."""
@@ -26,3 +27,9 @@ def name_fault(name: str) -> str:
     if len(name.encode("utf-8")) > MAX_NAME_BYTES:
         return f"is longer than {MAX_NAME_BYTES} bytes"
     return ""
+
+
+def short_name(source: str) -> str:
+    """A model's name without folders and the ending of a model file: what other programs show."""
+    name = PureWindowsPath(source).name  # splits at both kinds of slash
+    return name.removesuffix(".safetensors").removesuffix(".ckpt")

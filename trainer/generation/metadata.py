@@ -1,35 +1,28 @@
 """What a picture remembers of how it was made: its own job, and the text that A1111 and its kin read.
 
 A PNG carries the job as JSON in the iTXt chunk `gesso` (with the format number of job files), and the `parameters`
-text in the grammar of stable-diffusion-webui (modules/infotext_utils.py there). Where both stand, the job is right.
+text in the words of stable-diffusion-webui (trainer/contract/a1111.py). Where both stand, the job is right.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from trainer.contract.common import LoraUse, Sampling, Size
+from trainer.contract.a1111 import write_infotext
+from trainer.contract.common import Size
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
 from trainer.contract.jobfile import FORMAT, job_from_tree
 from trainer.files import write_atomically
-from trainer.generation.samplers import SAMPLERS
 
 JOB_CHUNK = "gesso"
 PARAMETERS_CHUNK = "parameters"
 
 COMPRESSION = 4
 """Of PNG files: within a few percent of the default's size in about half of its time."""
-
-_SCHEDULE_TYPES = {"karras": "Karras", "linspace": "Uniform", "trailing": "SGM Uniform", "leading": "DDIM"}
-"""Our spacings by the names that come nearest in A1111."""
-
-_EMPHASIS = {"none": "None", "comfyui": "ComfyUI"}
-"""Ways of weighing other than A1111's usual one, which goes without saying."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +49,7 @@ def write_picture(path: Path, image: Image.Image, job: GenerateJob, *, model: st
     """Write a PNG atomically, with the job of this one picture inside. Raises UserError if the disk refuses."""
     chunks = PngInfo()
     chunks.add_itxt(JOB_CHUNK, json.dumps({"format": FORMAT, **job.model_dump(mode="json")}, ensure_ascii=False))
-    parameters = infotext(job, image.size, model=model, model_hash=model_hash)
-    chunks.add_text(PARAMETERS_CHUNK, parameters.replace("\0", ""))
+    chunks.add_text(PARAMETERS_CHUNK, write_infotext(job, image.size, model=model, model_hash=model_hash))
     write_atomically(path, lambda partial: image.save(partial, "PNG", pnginfo=chunks, compress_level=COMPRESSION))
 
 
@@ -90,57 +82,3 @@ def _stored_job(text: object, path: Path) -> tuple[GenerateJob | None, str]:
     if isinstance(job, GenerateJob):
         return job, ""
     return None, f"The job inside {path} does not make pictures."
-
-
-def infotext(job: GenerateJob, size: tuple[int, int], *, model: str, model_hash: str = "") -> str:
-    """The `parameters` text: prompt, negative prompt, and last the line of settings in A1111's order.
-
-    LoRAs stand in the prompt as `<lora:name:weight>`, which is where A1111 looks for them: those of the job's list
-    behind what was typed.
-    """
-    sampling = job.sampling
-    settings: list[tuple[str, object]] = [
-        ("Steps", sampling.steps),
-        ("Sampler", SAMPLERS[sampling.sampler].label),
-        ("Schedule type", _schedule_type(sampling)),
-        ("CFG scale", sampling.guidance),
-        ("Seed", job.seed),
-        ("Size", f"{size[0]}x{size[1]}"),
-    ]
-    if model_hash:
-        settings.append(("Model hash", model_hash))
-    settings += [("Model", model), ("RNG", "CPU")]
-    if sampling.eta and SAMPLERS[sampling.sampler].takes_eta:
-        settings.append(("Eta DDIM", sampling.eta))
-    if sampling.emphasis != "original" and any(mark in job.prompt + job.negative for mark in "(["):
-        settings.append(("Emphasis", _EMPHASIS[sampling.emphasis]))
-    settings.append(("Version", "Gesso"))
-    lines = [" ".join([job.prompt, *_lora_tags(job.loras)]).strip()]
-    if job.negative:
-        lines.append(f"Negative prompt: {job.negative}")
-    lines.append(", ".join(f"{key}: {quoted(value)}" for key, value in settings))
-    return "\n".join(lines)
-
-
-def quoted(value: object) -> str:
-    """A value as A1111 writes it: as JSON where it holds a comma, a colon or a newline, else as it is."""
-    text = str(value)
-    return json.dumps(text, ensure_ascii=False) if any(mark in text for mark in ",:\n") else text
-
-
-def _lora_tags(uses: Sequence[LoraUse]) -> list[str]:
-    return [f"<lora:{short_name(use.name)}:{use.weight:g}>" for use in uses]
-
-
-def short_name(source: str) -> str:
-    """A model's name without folders and the ending of a model file: what other programs show."""
-    name = PureWindowsPath(source).name  # splits at both kinds of slash
-    return name.removesuffix(".safetensors").removesuffix(".ckpt")
-
-
-def _schedule_type(sampling: Sampling) -> str:
-    if sampling.sampler == "dpmpp_2m" and sampling.spacing == "auto":
-        return "Karras"
-    if sampling.spacing in ("auto", SAMPLERS[sampling.sampler].default_spacing) and sampling.sampler != "dpmpp_2m":
-        return "Automatic"
-    return _SCHEDULE_TYPES[sampling.spacing]

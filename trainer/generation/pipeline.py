@@ -97,7 +97,7 @@ def sample_batch(
         batch.size[1] // bundle.pixels_per_latent,
         batch.size[0] // bundle.pixels_per_latent,
     )
-    fresh_noise = noise_source(generators(batch.seeds), shape, bundle.device)
+    fresh_noise = noise_source(generators(batch.seeds, sampling.noise), shape, bundle.device)
     if batch.turn is not None:
         fresh_noise = turned(fresh_noise, batch.turn, shape, bundle.device)
     latents = first_latents(start, fresh_noise, schedule)

@@ -12,7 +12,8 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from trainer.contract.common import SamplerName
+from trainer.contract.common import NoiseName, SamplerName
+from trainer.generation.philox import PhiloxGenerator
 from trainer.generation.schedule import (
     Compatibility,
     Schedule,
@@ -190,18 +191,38 @@ SAMPLERS: Mapping[SamplerName, Sampler] = {
 }
 
 
-def generators(seeds: Sequence[int]) -> list[torch.Generator]:
+class NoiseGenerator(Protocol):
+    """The noise of one picture, drawn one tensor after the other."""
+
+    def randn(self, shape: Sequence[int]) -> Tensor:
+        """Standard normal, in fp32 on the CPU."""
+        ...
+
+
+class TorchGenerator:
+    """torch's own generator on the CPU."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = torch.Generator("cpu").manual_seed(seed)
+
+    def randn(self, shape: Sequence[int]) -> Tensor:
+        return torch.randn(tuple(shape), generator=self._generator, dtype=torch.float32)
+
+
+GENERATORS: Mapping[NoiseName, Callable[[int], NoiseGenerator]] = {"cpu": TorchGenerator, "nv": PhiloxGenerator}
+
+
+def generators(seeds: Sequence[int], noise: NoiseName = "cpu") -> list[NoiseGenerator]:
     """One generator on the CPU for each picture, so that neither batch size nor device changes its noise."""
-    return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+    return [GENERATORS[noise](seed) for seed in seeds]
 
 
 def noise_source(
-    sources: Sequence[torch.Generator], shape: Sequence[int], device: torch.device | str = "cpu"
+    sources: Sequence[NoiseGenerator], shape: Sequence[int], device: torch.device | str = "cpu"
 ) -> FreshNoise:
     """Noise of `shape` (of one picture: C, h, w) for each generator in turn: [B, C, h, w] in fp32 on `device`."""
 
     def fresh() -> Tensor:
-        pictures = [torch.randn(tuple(shape), generator=source, dtype=torch.float32) for source in sources]
-        return torch.stack(pictures).to(device)
+        return torch.stack([source.randn(shape) for source in sources]).to(device)
 
     return fresh

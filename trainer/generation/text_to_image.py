@@ -9,12 +9,13 @@ from torch import Tensor
 
 from trainer.contract import events
 from trainer.contract.generate import GenerateJob
+from trainer.contract.names import short_name
 from trainer.contract.run import Run
 from trainer.generation.economy import Economy
 from trainer.generation.embeddings import Embeddings
 from trainer.generation.inpainting import all_anew, in_latents, masked
 from trainer.generation.job_prompts import ChosenLora, chosen_loras, kept_or_encoded, say_unread_names, weighed
-from trainer.generation.metadata import short_name, write_picture
+from trainer.generation.metadata import write_picture
 from trainer.generation.picture_files import free_path
 from trainer.generation.pipeline import Batch, require_size, sample_batch
 from trainer.generation.plan import Pass, Plan, Seeds
