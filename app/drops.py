@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.pictures import read_job
 from trainer.contract.errors import UserError
 from trainer.dataset.items import EXTENSIONS
 from trainer.library.folders import is_diffusers_folder
 from trainer.library.index import MODEL_SUFFIX, PICKLE_SUFFIXES
+from trainer.library.pictures.reading import OWN, read_settings
 
 LOOKED_AT = 50
 
@@ -41,12 +41,13 @@ def use_of(path: Path) -> Use:
     if suffix.removeprefix(".") not in EXTENSIONS:
         return Use("nothing", path, f"Gesso has no use for {name}")
     try:
-        job = read_job(path)
+        found = read_settings(path)
     except UserError as error:
         return Use("nothing", path, str(error))
-    if job is None:
+    if found is None:
         return Use("nothing", path, f"{name} remembers no settings; to train on pictures, drop their folder")
-    return Use("settings", path, f"Use the settings of {name}")
+    made_by = "" if found.source == OWN else f", made by {found.source}"
+    return Use("settings", path, f"Use the settings of {name}{made_by}")
 
 
 def uses_of(paths: Sequence[Path]) -> list[Use]:

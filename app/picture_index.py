@@ -19,9 +19,9 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImageReader
 
 from app.errand import Errand
-from app.pictures import JOB_CHUNK
 from trainer.files import PARTIAL_PREFIX
 from trainer.home import Home
+from trainer.library.pictures.reading import JOB_CHUNK
 
 PARAMETERS_CHUNK = "parameters"
 """Where A1111 and its kin write prompt and settings."""

@@ -10,11 +10,15 @@ from app.errand import Errand
 from app.forms.editors import CHOICES
 from app.pictures import read_image, read_job
 from trainer.contract.errors import UserError
+from trainer.contract.found_settings import FoundSettings
 from trainer.contract.generate import GenerateJob
 from trainer.files import human_size
 
 LARGEST = 2048
 """Pixels of the longer side that are shown: more than a screen has, less than makes painting slow."""
+
+NAMED = 8
+"""Settings of another program that are named when they have no place here."""
 
 PROMPT, NEGATIVE = "Prompt", "Not in the picture"
 
@@ -63,6 +67,13 @@ def in_words(job: GenerateJob) -> dict[str, str]:
     return {name: value for name, value in _all(job).items() if value}
 
 
+def not_taken(found: FoundSettings) -> list[str]:
+    """A sentence on what another program's picture says that has no place here; none where all has."""
+    names = list(dict(found.unread))
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return [f"Not taken over: {', '.join(names[:NAMED])}{more}."] if names else []
+
+
 def differences(first: GenerateJob, second: GenerateJob) -> dict[str, tuple[str, str]]:
     """What each says where they differ; a dash where one says nothing."""
     one, other = _all(first), _all(second)
@@ -84,6 +95,7 @@ def _all(job: GenerateJob) -> dict[str, str]:
         "Eta": f"{sampling.eta:g}" if sampling.sampler == "ddim" else "",
         "Emphasis": _known(sampling.emphasis) if sampling.emphasis != "original" else "",
         "Spacing": _known(sampling.spacing),
+        "Noise": _known(sampling.noise) if sampling.noise != "cpu" else "",
         "Compatibility": _known(sampling.compatibility),
         "Precision": _known(job.hardware.precision),
     }

@@ -1,6 +1,5 @@
 """Pictures on disk as the window needs them: thumbnails decoded small in the pool of threads, what a PNG remembers."""
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
@@ -20,12 +19,9 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QImage, QImageReader, QPixmap
 
-from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
-from trainer.contract.jobfile import job_from_tree
+from trainer.library.pictures.reading import OWN, read_settings
 
-JOB_CHUNK = "gesso"
-"""The PNG chunk that holds a picture's own job (trainer.generation.metadata writes it)."""
 KEPT = 400
 """Thumbnails kept in memory: about 100 MB at 256 pixels, some screens full."""
 WAITING = 200
@@ -39,17 +35,8 @@ Read = Callable[[Path, int], QImage]
 
 def read_job(path: Path) -> GenerateJob | None:
     """The job that makes this picture again; None where the file carries none. Raises UserError when it is damaged."""
-    text = QImageReader(str(path)).text(JOB_CHUNK)
-    if not text:
-        return None
-    try:
-        tree = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"The settings in {path.name} are damaged.", "Choose another picture.", str(error)) from error
-    if not isinstance(tree, dict):
-        raise UserError(f"The settings in {path.name} are damaged.", "Choose another picture.")
-    job = job_from_tree(tree, f"the settings in {path.name}")
-    return job if isinstance(job, GenerateJob) else None
+    found = read_settings(path)
+    return found.job if found is not None and found.source == OWN else None
 
 
 def read_image(path: Path, side: int = 0) -> QImage:

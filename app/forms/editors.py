@@ -159,6 +159,7 @@ CHOICES = {
     "gesso": "Gesso",
     "original": "AUTOMATIC1111",
     "comfyui": "ComfyUI",
+    "nv": "NVIDIA card's",
 }
 """Values of fields as people know them; others are shown as they are."""
 

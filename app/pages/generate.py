@@ -17,8 +17,8 @@ from app.pages.generate_history import History
 from app.pages.generate_progress import Progress
 from app.pages.generate_results import Results
 from app.picture_trash import move_to_trash
-from app.picture_words import Opened, open_picture
-from app.pictures import read_image, read_job
+from app.picture_words import Opened, not_taken, open_picture
+from app.pictures import read_image
 from app.queue import Queue, Queued
 from app.settings import Settings
 from app.widgets.basics import open_folder, side_by_side, surface
@@ -26,8 +26,11 @@ from app.widgets.compare import ComparePanel
 from trainer.contract import events
 from trainer.contract.common import LoraUse
 from trainer.contract.errors import UserError
+from trainer.contract.found_settings import FoundSettings
 from trainer.contract.generate import GenerateJob
 from trainer.home import Home
+from trainer.library.pictures.reading import OWN, read_settings
+from trainer.library.pictures.resolve import resolved
 
 SETTINGS_WIDTH = 340
 
@@ -39,7 +42,7 @@ class GeneratePage(QWidget):
 
     def __init__(self, home: Home, models: Models, queue: Queue, settings: Settings, favourites: Favourites) -> None:
         super().__init__()
-        self._home, self._queue, self._favourites = home, queue, favourites
+        self._home, self._queue, self._favourites, self._models = home, queue, favourites, models
         self._shown: Opened | None = None
         self._wanted = ""
         self._first: Opened | None = None
@@ -167,16 +170,18 @@ class GeneratePage(QWidget):
         self.said.emit(f"Press Generate to see what {name} has learned.")
 
     def take_settings_of(self, path: Path) -> None:
-        """Fill the form with what a picture remembers."""
+        """Fill the form with what a picture remembers, whichever program made it."""
         try:
-            job = read_job(path)
+            found = read_settings(path)
         except UserError as error:
             self._results.say(str(error), "error")
             return
-        if job is None:
-            self._results.say(f"{path.name} holds no settings of Gesso's.", "warn")
+        if found is None:
+            self._results.say(f"{path.name} holds no settings.", "warn")
+        elif found.source == OWN:
+            self._take_job(found.job, path)
         else:
-            self._take_job(job, path)
+            self._take_found(resolved(found, self._models.entries, self._form.model_name), path)
 
     @Slot(str)
     def show_picture(self, path: str) -> None:
@@ -204,6 +209,12 @@ class GeneratePage(QWidget):
     def _take_job(self, job: GenerateJob, path: Path) -> None:
         self._form.set_job(job)
         self.said.emit(f"The settings of {path.name} are in the form.")
+
+    def _take_found(self, found: FoundSettings, path: Path) -> None:
+        """Say beside the picture what the form has no place for."""
+        self._form.set_found(found.job)
+        self.said.emit(f"The settings of {path.name}, made by {found.source}, are in the form.")
+        self._results.say(" ".join([*found.notes, *not_taken(found)]), "warn" if found.notes else "muted")
 
     def _start(self, about: str, work: Any, done: Any) -> None:
         if about not in self._errands:

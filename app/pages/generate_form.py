@@ -27,7 +27,7 @@ from trainer.library.identity import Kind, ModelFamily
 
 LARGEST_SEED = 2**32 - 1
 """Of seeds that are drawn here: short enough to be read out. Any that a job takes can be typed."""
-FOLDED = ("sampler", "eta", "spacing", "emphasis", "compatibility")
+FOLDED = ("sampler", "eta", "spacing", "emphasis", "noise", "compatibility")
 
 Tree = dict[str, Any]
 
@@ -101,6 +101,15 @@ class GenerateForm(QWidget):
     def set_job(self, job: GenerateJob) -> None:
         self._restore(job.model_dump(mode="json"))
         self._forget_defaults()
+
+    def set_found(self, job: GenerateJob) -> None:
+        """What another program's picture says; how many, and on what hardware, stays as it stands here."""
+        self._restore(job.model_dump(mode="json", exclude={"count", "batch_size", "hardware"}))
+        self._forget_defaults()
+
+    @property
+    def model_name(self) -> str:
+        return self._model.name
 
     def set_prompt(self, prompt: str) -> None:
         self._prompt.set_text(prompt)

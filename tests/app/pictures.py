@@ -21,3 +21,12 @@ def write_png(path: Path, job: GenerateJob | None = None, *, age: int = 0, side:
     when = 1_790_000_000 - age
     os.utime(path, (when, when))
     return path
+
+
+def write_foreign(path: Path, settings: str = "Steps: 31, Sampler: Euler a, Seed: 77, Size: 512x768") -> Path:
+    """A PNG as A1111 writes it."""
+    chunks = PngInfo()
+    chunks.add_text("parameters", f"a fox\nNegative prompt: blurry\n{settings}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (16, 16), (40, 90, 200)).save(path, pnginfo=chunks)
+    return path

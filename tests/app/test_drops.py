@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from app.drops import use_of, uses_of
-from tests.app.pictures import write_png
+from tests.app.pictures import write_foreign, write_png
 from tests.library import layouts
 from trainer.contract.generate import GenerateJob
 
@@ -12,6 +12,10 @@ def test_a_picture_of_ours_brings_its_settings(tmp_path: Path) -> None:
     picture = write_png(tmp_path / "made.png", GenerateJob(prompt="a cat"))
     assert use_of(picture).does == "settings"
     assert use_of(picture).words == "Use the settings of made.png"
+
+
+def test_a_picture_of_another_program_too(tmp_path: Path) -> None:
+    assert use_of(write_foreign(tmp_path / "theirs.png")).words == "Use the settings of theirs.png, made by A1111"
 
 
 def test_a_picture_without_settings_is_told_what_would_help(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from app.pages.generate_size import own_size, quick_sizes
 from app.queue import Queue
 from app.settings import ModelDefaults, Settings
 from app.theme import theme
-from tests.app.pictures import write_png
+from tests.app.pictures import write_foreign, write_png
 from tests.app.stage import Engine
 from tests.library import layouts
 from trainer.contract import events
@@ -459,6 +459,21 @@ def test_vary_makes_the_picture_again_with_another_seed_and_leaves_the_form(
     assert job.prompt == PROMPTS[2]
     assert job.seed != 102
     assert page._form._prompt.text() == "half typed"
+
+
+def test_a_picture_of_another_program_fills_what_it_says_and_the_rest_is_told(page: GeneratePage, home: Home) -> None:
+    page._form.choose_model("large")
+    page._form.set_draft({"job": {"count": 3}})
+    settings = "Steps: 31, Sampler: Euler a, Seed: 77, Size: 512x768, Model: DREAMY, Face restoration: GFPGAN"
+    page.take_settings_of(write_foreign(home.root / "theirs.png", settings))
+    job = page._form.job()
+    assert job is not None
+    assert (job.model, job.prompt, job.negative, job.seed, job.count) == ("dreamy", "a fox", "blurry", 77, 3)
+    assert job.sampling == Sampling(sampler="euler_a", steps=31, noise="nv")
+    assert page._results.words == "Not taken over: Face restoration."
+    page.take_settings_of(write_foreign(home.root / "theirs.png", settings.replace("DREAMY", "gone")))
+    assert page._form.model_name == "dreamy"
+    assert page._results.words.startswith("Its model gone is not here; dreamy is taken instead.")
 
 
 def test_a_picture_without_settings_lends_none(qtbot: QtBot, page: GeneratePage, home: Home) -> None:

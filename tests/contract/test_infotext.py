@@ -45,7 +45,7 @@ def test_any_line_is_taken_apart_as_a1111_does(line: str) -> None:
 def test_a_hostile_line_takes_no_time(line: str) -> None:
     started = time.perf_counter()
     pairs(line)
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 20
 
 
 def test_prompt_and_negative_prompt() -> None:

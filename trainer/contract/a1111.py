@@ -7,7 +7,7 @@ as JSON: it is found by reading the rest back. Other programs skip a key that th
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -211,22 +211,9 @@ def _before_schedules(sampler: str) -> str:
 
 
 def _read_size(settings: Mapping[str, str], reading: Reading) -> None:
-    said = settings.get("Size", "")
-    width, _, height = said.partition("x")
-    read_size(whole_number(width), whole_number(height), said, reading)
-
-
-def read_size(width: int | None, height: int | None, said: str, reading: Reading) -> None:
-    """Both sides, brought to the nearest multiples of 8 where they are none."""
-    if width is None or height is None:
-        if said:
-            reading.leave("Size", said)
-        return
-    near = {"width": (width + 4) // 8 * 8, "height": (height + 4) // 8 * 8}
-    if reading.set("size", near, "Size") and (width, height) != (near["width"], near["height"]):
-        reading.note(
-            f"The size {width}x{height} was taken as {near['width']}x{near['height']}: sides are multiples of 8."
-        )
+    if "Size" in settings:
+        width, _, height = settings["Size"].partition("x")
+        reading.set_size(whole_number(width), whole_number(height), settings["Size"])
 
 
 def _read_noise(settings: Mapping[str, str], reading: Reading) -> None:
@@ -332,10 +319,11 @@ def _schedule_type(sampler: str, spacing: str) -> str:
 
 def _value_at(tree: Tree, path: str) -> object:
     """The value at a dotted path; None where there is none."""
-    node: Any = tree
-    for name in path.split("."):
-        node = node.get(name) if isinstance(node, dict) else None
-    return node
+    node, (*parents, last) = tree, path.split(".")
+    for name in parents:
+        inner = node.get(name)
+        node = cast(Tree, inner) if isinstance(inner, dict) else {}
+    return node.get(last)
 
 
 def _without_nul(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -15,6 +15,8 @@ LONGEST_SHOWN = 300
 MOST_UNREAD = 200
 LARGEST_JSON = 16 * 1024 * 1024
 """Characters; the graphs of ComfyUI reach some hundred thousand."""
+
+_SAYING_NOTHING: tuple[object, ...] = (None, "", [], {}, False, 0, "None")
 
 Tree = dict[str, Any]
 
@@ -71,6 +73,33 @@ class Reading:
             return False
         self._tree = tree
         return True
+
+    def take(self, tree: Tree, name: str, path: str, read: Callable[[object], object]) -> None:
+        """Set the field to what a stranger's JSON says under `name`, if it does, as `read` reads it."""
+        if name in tree:
+            self.set_all({path: read(tree[name])}, name, tree[name])
+
+    def set_size(self, width: int | None, height: int | None, said: str) -> None:
+        """Both sides in pixels, brought to the nearest multiples of 8 where they are none."""
+        if width is None or height is None:
+            self.leave("Size", said)
+            return
+        near = {"width": (width + 4) // 8 * 8, "height": (height + 4) // 8 * 8}
+        if self.set_all({"size": near}, "Size", said) and (width, height) != (near["width"], near["height"]):
+            taken = f"{near['width']}x{near['height']}"
+            self.note(f"The size {said} was taken as {taken}: sides are multiples of 8.")
+
+    def take_size(self, tree: Tree, width: str, height: str) -> None:
+        """The size by the names that a stranger's JSON has for its sides, if it has them."""
+        if width in tree and height in tree:
+            said = f"{_printable(tree[width])}x{_printable(tree[height])}"
+            self.set_size(whole_number(tree[width]), whole_number(tree[height]), said)
+
+    def leave_rest(self, tree: Tree, read: Collection[str]) -> None:
+        """All that a stranger's JSON says under other names than those, but for what says nothing."""
+        for name, value in tree.items():
+            if name not in read and value not in _SAYING_NOTHING:
+                self.leave(name, value)
 
     def set_model(self, name: str, checksum: str = "") -> None:
         """What the picture says of its model; either may be empty."""
@@ -135,13 +164,8 @@ def real_number(value: object) -> float | None:
 
 
 def text_of(value: object) -> str:
-    """A text as it stands; empty for whatever is none."""
-    return value if isinstance(value, str) else ""
-
-
-def without_surrogates(text: str) -> str:
-    """JSON may hold halves of characters, which no job can."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """A text, in which halves of characters (JSON may hold them, a job can't) are replaced; empty for what is none."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
 
 
 def _with(tree: Tree, path: list[str], value: object) -> Tree:
@@ -153,7 +177,7 @@ def _with(tree: Tree, path: list[str], value: object) -> Tree:
 
 def _printable(value: object) -> str:
     text = value if isinstance(value, str) else _written(value)
-    text = without_surrogates(text[: LONGEST_SHOWN + 1])
+    text = text_of(text[: LONGEST_SHOWN + 1])
     return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 

@@ -105,7 +105,7 @@ class Index:
             entries.append(_entry(place, record))
         if fresh != records:
             self._change(*changes(records, fresh, {**records, **fresh}.keys()))
-        entries.sort(key=lambda entry: (_folded(entry.name), entry.read_only, str(entry.path)))
+        entries.sort(key=lambda entry: (folded(entry.name), entry.read_only, str(entry.path)))
         return Listing(tuple(entries), tuple(self._notes))
 
     def find(self, name_or_path: str | Path, kinds: Collection[Kind] = ()) -> Entry:
@@ -118,7 +118,7 @@ class Index:
         text = str(name_or_path)
         looks_like_path = isinstance(name_or_path, Path) or "/" in text or os.sep in text
         entries = () if looks_like_path else self.models().entries
-        named = [entry for entry in entries if _folded(text) in (_folded(entry.name), _folded(entry.path.name))]
+        named = [entry for entry in entries if folded(text) in (folded(entry.name), folded(entry.path.name))]
         fitting = [entry for entry in named if not kinds or (entry.identity and entry.identity.kind in kinds)]
         found = _preferred(text, fitting or named)
         if found is None:
@@ -167,8 +167,8 @@ class Index:
         if path.name != str(path):
             raise UserError(f"There is no model at {path}.", "Check the spelling of the path.")
         usable = [entry.name for entry in entries if entry.identity and (not kinds or entry.identity.kind in kinds)]
-        close = difflib.get_close_matches(_folded(str(path)), [_folded(name) for name in usable], n=3, cutoff=0.5)
-        meant = [name for name in usable if _folded(name) in close]
+        close = difflib.get_close_matches(folded(str(path)), [folded(name) for name in usable], n=3, cutoff=0.5)
+        meant = [name for name in usable if folded(name) in close]
         fix = (
             f"Did you mean {' or '.join(meant)}?" if meant else "Look in the list of your models, or install it first."
         )
@@ -312,5 +312,6 @@ def _preferred(text: str, entries: list[Entry]) -> Entry | None:
     return own[0] if own else None
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """A name as names are compared: without regard to case, and to how its accents are written."""
     return unicodedata.normalize("NFC", name).casefold()
