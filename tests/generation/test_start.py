@@ -208,7 +208,5 @@ def test_no_step_waits_for_the_graphics_card(name: SamplerName, monkeypatch: pyt
 
 def test_plain_sampling_is_a_batch_without_a_start() -> None:
     bundle, _ = fake_model()
-    plain = sample(
-        bundle, prompts=["a cat"], negatives=["dull"], size=SIZE, sampling=Sampling(steps=3), seeds=[3]
-    )
+    plain = sample(bundle, prompts=["a cat"], negatives=["dull"], size=SIZE, sampling=Sampling(steps=3), seeds=[3])
     assert torch.equal(plain, sample_batch(bundle, batch([3]), Sampling(steps=3)))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tests import tiny
 from trainer.contract.common import Sampling
-from trainer.generation.guidance import Asked, guided_network
+from trainer.generation.guidance import Asked, Surroundings, guided_network
 from trainer.generation.pipeline import sample, to_pictures
 from trainer.generation.prompts import encode
 from trainer.models.family import Framing
@@ -148,7 +148,7 @@ def test_the_refiner_is_that_of_diffusers() -> None:
     noisy, timestep, output = asked[:3]
     negative, positive = output
     one = Asked.of(PROMPT, "blurry", Sampling(guidance=5.0, steps=1))
-    network = guided_network(bundle, [one], encode(bundle, one.texts), [float(timestep)], 5.0, (72, 56))
+    network = guided_network(bundle, [one], encode(bundle, one.texts), [float(timestep)], 5.0, Surroundings((72, 56)))
     with torch.no_grad():
         ours = network(noisy[:1], 0)[0]
     assert not torch.allclose(negative, positive, atol=1e-2)

@@ -227,7 +227,11 @@ def kohya_diffusers_names(pairs: dict[str, LoraPair]) -> dict[str, Tensor]:
     for path, pair in pairs.items():
         part, _, inner = path.partition(".")
         plain = inner.removeprefix("text_model.").replace(".", "_")
-        starts = {"unet": "lora_unet_", "text_encoder": "lora_te1_text_model_", "text_encoder_2": "lora_te2_text_model_"}
+        starts = {
+            "unet": "lora_unet_",
+            "text_encoder": "lora_te1_text_model_",
+            "text_encoder_2": "lora_te2_text_model_",
+        }
         tensors |= {f"{starts[part]}{plain}.lora_down.weight": pair.down}
         tensors |= {f"{starts[part]}{plain}.lora_up.weight": pair.up}
     return tensors

@@ -99,7 +99,8 @@ def sample_batch(
     )
     fresh_noise = noise_source(generators(batch.seeds, sampling.noise), shape, bundle.device)
     if batch.turn is not None:
-        fresh_noise = turned(fresh_noise, batch.turn, shape, bundle.device)
+        other = noise_source(generators(batch.turn.seeds, sampling.noise), shape, bundle.device)
+        fresh_noise = turned(fresh_noise, other, batch.turn.strength)
     latents = first_latents(start, fresh_noise, schedule)
     if start is not None and start.keeps:
         denoise = keeping(denoise, start, schedule)

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from trainer.generation.samplers import Denoiser, FreshNoise, generators, noise_source
+from trainer.generation.samplers import Denoiser, FreshNoise
 from trainer.generation.schedule import Schedule
 
 _PARALLEL = 1e-4
@@ -98,8 +98,8 @@ def keeping(denoise: Denoiser, start: Start, schedule: Schedule) -> Denoiser:
     return kept
 
 
-def turned(fresh_noise: FreshNoise, turn: Turn, shape: Sequence[int], device: torch.device) -> FreshNoise:
-    """The same source of noise, its first noise turned."""
+def turned(fresh_noise: FreshNoise, other: FreshNoise, strength: float) -> FreshNoise:
+    """The same source of noise, its first noise turned towards that of the other by `strength`, 0 to 1."""
     first = True
 
     def fresh() -> Tensor:
@@ -108,7 +108,7 @@ def turned(fresh_noise: FreshNoise, turn: Turn, shape: Sequence[int], device: to
         if not first:
             return noise
         first = False
-        return between(noise, noise_source(generators(turn.seeds), shape, device)(), turn.strength)
+        return between(noise, other(), strength)
 
     return fresh
 
