@@ -4,7 +4,7 @@ and the verbs that touch no job start quicker without them."""
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 if TYPE_CHECKING:
     from trainer.contract.fields import Part
@@ -26,6 +26,23 @@ GENERATE_FLAGS = {
     "--out": "output",
 }
 """Flags of `generate`, and the fields of the job that they set."""
+
+VIDEO_FLAGS = {
+    "--model": "model",
+    "--picture": "picture",
+    "--frames": "frames",
+    "--fps": "motion.fps",
+    "--motion": "motion.bucket",
+    "--noise": "motion.noise",
+    "--guidance": "guidance.last",
+    "--steps": "sampling.steps",
+    "--seed": "seed",
+    "--count": "count",
+    "--format": "export.format",
+    "--quality": "export.quality",
+    "--out": "output",
+}
+"""Flags of `animate`, and the fields of the job that they set."""
 
 TRAIN_FLAGS = {
     "--model": "model",
@@ -121,6 +138,13 @@ def _fill_generate(parser: Parser, _argv: Sequence[str]) -> None:
     )
 
 
+def _fill_animate(parser: Parser, _argv: Sequence[str]) -> None:
+    from trainer.contract.video import VideoJob
+
+    _add_fields(parser, VideoJob, VIDEO_FLAGS, required=("--model", "--picture"))
+    parser.add_argument("--size", type=_size, metavar="WxH", help="size in pixels (default: the model's own)")
+
+
 def _fill_train(parser: Parser, _argv: Sequence[str]) -> None:
     from trainer.contract.train import TrainJob
 
@@ -171,6 +195,7 @@ VERBS: dict[str, tuple[str, Callable[[Parser, Sequence[str]], None]]] = {
     "run": ("Do the job in a file", _fill_run),
     "resume": ("Go on with a training run", _fill_resume),
     "generate": ("Make pictures from a prompt", _fill_generate),
+    "animate": ("Make a video from a picture", _fill_animate),
     "train": ("Train on a folder of pictures", _fill_train),
     "models": ("Look after model files", _fill_models),
     "dataset": ("Look after pictures and captions", _fill_dataset),
@@ -233,7 +258,8 @@ def _field(job: "type[Part]", path: str) -> tuple[type, tuple[str, ...] | None, 
     for part in parts:
         if get_origin(part.model_fields[last].annotation) is Literal:
             choices += get_args(part.model_fields[last].annotation)
-    kind = cast(type, field.annotation) if field.annotation in (int, float) else str
+    of_field = (field.annotation, *get_args(field.annotation))  # the latter for `int | None`
+    kind = next((number for number in (int, float) if number in of_field), str)
     return kind, choices or None, words, field.get_default()
 
 

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Callable
 
-from trainer.cli.arguments import CONVERT_FLAGS, GENERATE_FLAGS, TRAIN_FLAGS, job_tree
+from trainer.cli.arguments import CONVERT_FLAGS, GENERATE_FLAGS, TRAIN_FLAGS, VIDEO_FLAGS, job_tree
 from trainer.cli.output import Output
 from trainer.contract import events
 from trainer.contract.jobfile import Job, Tree, job_from_tree, read_tree, with_overrides
@@ -32,7 +32,9 @@ def job_of(arguments: Namespace) -> Job:
             tree = job_tree(arguments, "train", TRAIN_FLAGS)
             return job_from_tree(with_overrides(tree, arguments.overrides))
         case "generate":
-            return job_from_tree(_generate_tree(arguments))
+            return job_from_tree(_tree(arguments, "generate", GENERATE_FLAGS))
+        case "animate":
+            return job_from_tree(_tree(arguments, "video", VIDEO_FLAGS))
         case _:
             return job_from_tree({**job_tree(arguments, "convert", CONVERT_FLAGS), "model": arguments.model})
 
@@ -47,11 +49,12 @@ def exit_code(ending: Ending) -> int:
             return 130
 
 
-def _generate_tree(arguments: Namespace) -> Tree:
-    tree = job_tree(arguments, "generate", GENERATE_FLAGS)
+def _tree(arguments: Namespace, kind: str, flags: dict[str, str]) -> Tree:
+    """Of a job that makes pictures or videos."""
+    tree = job_tree(arguments, kind, flags)
     if arguments.size is not None:
         tree["size"] = {"width": arguments.size[0], "height": arguments.size[1]}
-    if arguments.lora:
+    if kind == "generate" and arguments.lora:
         tree["loras"] = [{"name": name, "weight": weight} for name, weight in arguments.lora]
     if not arguments.json:
         tree["previews"] = {"every": 0}  # nobody sees them

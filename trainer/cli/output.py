@@ -104,7 +104,7 @@ class Output:
             case events.Warning():
                 self.note(f"Note: {event.title} {event.fix}".rstrip())
             case events.Saved():
-                if event.what == "picture":
+                if event.what in ("picture", "video"):
                     self._pictures.append(event.path)
             case events.Measured():
                 self.note(_measured(event))

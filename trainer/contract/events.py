@@ -64,7 +64,10 @@ class Step(_Event):
 
 
 class Preview(_Event):
-    """The picture as far as it has formed: the predicted clean picture, encoded, at most 512 px on the long side."""
+    """The picture as far as it has formed: the predicted clean picture, encoded, at most 512 px on the long side.
+
+    Of a video it is all frames in one picture, equal parts from top to bottom, and the bound is on each of them.
+    """
 
     kind: Literal["preview"] = "preview"
     index: int
@@ -72,6 +75,7 @@ class Preview(_Event):
     total: int
     width: int
     height: int
+    frames: int = 1
     format: Literal["png", "jpeg"] = "png"
     data: str
     """The encoded picture in base64."""
@@ -90,7 +94,7 @@ class Saved(_Event):
     """A file or folder is complete on disk."""
 
     kind: Literal["saved"] = "saved"
-    what: Literal["picture", "checkpoint", "output", "model"]
+    what: Literal["picture", "video", "checkpoint", "output", "model"]
     path: str
 
 

@@ -12,10 +12,12 @@ from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
 from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
+from trainer.contract.video import VideoJob
 
-Job = Annotated[GenerateJob | TrainJob | ConvertJob | MeasureJob, Field(discriminator="kind")]
-JOB_KINDS: dict[str, type[GenerateJob] | type[TrainJob] | type[ConvertJob] | type[MeasureJob]] = {
+Job = Annotated[GenerateJob | VideoJob | TrainJob | ConvertJob | MeasureJob, Field(discriminator="kind")]
+JOB_KINDS: dict[str, type[GenerateJob] | type[VideoJob] | type[TrainJob] | type[ConvertJob] | type[MeasureJob]] = {
     "generate": GenerateJob,
+    "video": VideoJob,
     "train": TrainJob,
     "convert": ConvertJob,
     "measure": MeasureJob,

@@ -30,7 +30,7 @@ def convert(job: ConvertJob, run: Run, home: Home) -> tuple[Path, ...]:
 
     # fp32 holds every value of fp16 and bf16 files, so that nothing is lost between reading and writing.
     exact = Hardware(device="cpu", precision="fp32")
-    bundle = open_model(job.model, home, hardware=exact, ema=job.weights == "ema", run=run)
+    bundle = open_model(job.model, home, hardware=exact, ema=job.weights == "ema", run=run, makes="either")
     run.check()
     precision = _source_precision(bundle.source) if job.precision == "keep" else job.precision
     target = _target(job, bundle.source, precision, home)

@@ -18,11 +18,13 @@ from trainer.contract.jobfile import Job
 from trainer.contract.measure import MeasureJob
 from trainer.contract.run import Run
 from trainer.contract.train import TrainJob
+from trainer.contract.video import VideoJob
 from trainer.engine import failures, runs
 from trainer.home import Home
 
 if TYPE_CHECKING:
     from trainer.models.family import Bundle
+    from trainer.models.opening import Makes
 
 Ending = events.Finished | events.Failed | events.Stopped
 
@@ -33,18 +35,18 @@ class Session:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._bundle: Bundle | None = None
-        self._asked: tuple[str, str, str] | None = None
+        self._asked: tuple[str, str, str, Makes] | None = None
         self._stamp: tuple[object, ...] = ()
 
-    def bundle(self, model: str, hardware: Hardware, run: Run) -> "Bundle":
+    def bundle(self, model: str, hardware: Hardware, run: Run, makes: "Makes" = "pictures") -> "Bundle":
         """The model, from memory if it is the one used last and its files are unchanged. Raises UserError."""
         from trainer.models.opening import open_model
 
-        asked = (model, hardware.device, hardware.precision)
+        asked = (model, hardware.device, hardware.precision, makes)
         if self._bundle is not None and self._asked == asked and _stamp(self._bundle.source) == self._stamp:
             return self._bundle
         self.drop()
-        bundle = open_model(model, self.home, hardware=hardware, run=run)
+        bundle = open_model(model, self.home, hardware=hardware, run=run, makes=makes)
         self._bundle, self._asked, self._stamp = bundle, asked, _stamp(bundle.source)
         return bundle
 
@@ -75,6 +77,10 @@ def execute(job: Job, run: Run, session: Session) -> tuple[Path, ...]:
 
             session.drop()
             return convert(job, run, session.home)
+        case VideoJob():
+            from trainer.generation.video_job import animate
+
+            return animate(job, run, session.home, session.bundle(job.model, job.hardware, run, "videos"))
         case MeasureJob():
             from trainer.training.measure import measure
 
@@ -177,6 +183,8 @@ def _started(job: Job, folder: Path | None) -> events.Started:
             name = job.output.name
         case GenerateJob():
             name = job.prompt[:80]
+        case VideoJob():
+            name = Path(job.picture).stem
         case ConvertJob():
             name = job.model
         case MeasureJob():

@@ -10,6 +10,7 @@ from trainer.contract.generate import GenerateJob
 from trainer.contract.jobfile import Job
 from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
+from trainer.contract.video import VideoJob
 from trainer.files import human_size
 
 MEMORY_TITLE = "Memory ran out"
@@ -48,6 +49,8 @@ def memory_proposals(job: Job | None) -> str:
             proposals = _training_proposals(job.train)
         case GenerateJob():
             proposals = _generation_proposals(job)
+        case VideoJob():
+            proposals = _video_proposals(job)
         case _:
             proposals = []
     proposals.append("close other programs that use much memory")
@@ -79,6 +82,17 @@ def _generation_proposals(job: GenerateJob) -> list[str]:
         proposals.append("choose a smaller size")
     elif min(job.size.width, job.size.height) > 64:
         proposals.append(f"choose a smaller size (now {job.size.width}x{job.size.height})")
+    if job.hardware.precision == "fp32":
+        proposals.append("set hardware.precision to auto")
+    return proposals
+
+
+def _video_proposals(job: VideoJob) -> list[str]:
+    proposals: list[str] = []
+    if job.sampling.decode_at_once > 1:
+        proposals.append(f"set sampling.decode_at_once to 1 (now {job.sampling.decode_at_once})")
+    now = f" (now {job.size.width}x{job.size.height})" if job.size is not None else ""
+    proposals.append(f"choose a smaller size{now}")
     if job.hardware.precision == "fp32":
         proposals.append("set hardware.precision to auto")
     return proposals

@@ -21,7 +21,7 @@ def require_folder(folder: Path, *, room: int) -> None:
 
 
 @contextlib.contextmanager
-def free_path(folder: Path, seed: int) -> Iterator[Path]:
+def free_path(folder: Path, seed: int, suffix: str = ".png") -> Iterator[Path]:
     """A path `00001-<seed>.png` whose number no file has, held against other processes until the block ends."""
     with said_as_user_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def free_path(folder: Path, seed: int) -> Iterator[Path]:
         while (claim := _claim(folder, number)) is None:
             number += 1
     try:
-        yield folder / f"{number:05d}-{seed}.png"
+        yield folder / f"{number:05d}-{seed}{suffix}"
     finally:
         claim.unlink(missing_ok=True)
 

@@ -80,6 +80,8 @@ _KNOWN_CLASSES = {
 }
 _KNOWN_LIBRARIES = (None, "diffusers", "transformers", "stable_diffusion")
 _SMALL_FOLDERS = ("tokenizer", "tokenizer_2", "scheduler", "feature_extractor")
+ORIGINAL_REST = "original_rest.safetensors"
+"""What a single file held beside the networks, kept so that it can be written again; diffusers does not look at it."""
 _SMALL_SUFFIXES = (".json", ".txt")
 _WEIGHT_STEMS = ("diffusion_pytorch_model", "model")
 _FIX = "Get the complete model again in diffusers layout with safetensors weights, or its single .safetensors file."
@@ -107,6 +109,8 @@ def read_folder(path: Path) -> DiffusersFolder:
         ]
     scheduler = _json_object(path, "scheduler/scheduler_config.json")
     files += _small_files(path)
+    if (path / ORIGINAL_REST).is_file():
+        files.append(PurePosixPath(ORIGINAL_REST))
     tensors = {part: _tensors(of_part) for part, of_part in weights.items()}
     identity = _identity(path, pipeline, configs["unet"], scheduler, tensors)
     return DiffusersFolder(path, pipeline, weights, tuple(files), identity)

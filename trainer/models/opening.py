@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -13,19 +14,33 @@ from trainer.library.identity import Kind, ModelFamily
 from trainer.library.index import Index
 from trainer.models.architecture import Architecture
 from trainer.models.device import choose
-from trainer.models.family import Bundle
+from trainer.models.family import Bundle, Family
 from trainer.models.networks import LABELS
 from trainer.models.sd import SD1, SD2, StableDiffusion
 from trainer.models.sdxl import SDXL, SDXL_REFINER
+from trainer.models.svd import SVD
 
 FAMILIES: dict[str, StableDiffusion] = {"sd1": SD1, "sd2": SD2, "sdxl": SDXL, "sdxl_refiner": SDXL_REFINER}
-"""Every family that Gesso can load, by the name that trainer.library.identify gives it."""
+"""Every family that Gesso can load and that makes pictures, by the name that trainer.library.identify gives it."""
+VIDEO_FAMILIES: dict[str, Family] = {"svd": SVD}
+"""The same of those that make videos."""
+
+Makes = Literal["pictures", "videos", "either"]
+"""What a model is wanted for."""
 
 BLANK = "blank:"
 VARIANTS = ("standard", "inpainting")
 
 
-def open_model(source: str, home: Home, *, hardware: Hardware, ema: bool = False, run: Run | None = None) -> Bundle:
+def open_model(
+    source: str,
+    home: Home,
+    *,
+    hardware: Hardware,
+    ema: bool = False,
+    run: Run | None = None,
+    makes: Makes = "pictures",
+) -> Bundle:
     """The model `source`, a name in the library or a path, on the device and in the precision of `hardware`.
 
     `blank:NAME` is resources/architectures/NAME.json with random weights; the caller seeds torch before. `ema` takes
@@ -38,7 +53,7 @@ def open_model(source: str, home: Home, *, hardware: Hardware, ema: bool = False
         return FAMILIES[architecture.family].blank(architecture, device=device, dtype=dtype)
     entry = Index(home).find(source, kinds=(Kind.CHECKPOINT,))
     assert entry.identity is not None  # `find` gives nothing that could not be identified
-    family = _family(entry.path, entry.identity.family, entry.identity.variant)
+    family = _family(entry.path, entry.identity.family, entry.identity.variant, makes)
     if run is not None:
         run.status(f"loading {entry.name}")
     bundle = family.load(entry.path, device=device, dtype=dtype, ema=ema, progress=_progress(run))
@@ -59,8 +74,19 @@ def nan_tensors(bundle: Bundle) -> list[str]:
     ]
 
 
-def _family(path: Path, family: ModelFamily, variant: str) -> StableDiffusion:
-    if family not in FAMILIES:
+def _family(path: Path, family: ModelFamily, variant: str, makes: Makes) -> Family:
+    known = {**FAMILIES, **VIDEO_FAMILIES}
+    if family in VIDEO_FAMILIES and makes == "pictures":
+        raise UserError(
+            f"{path.name} belongs to {family.label}: it makes videos from a picture, and reads no prompt.",
+            "Choose a model that makes pictures; main.py animate makes a video with this one.",
+        )
+    if family in FAMILIES and makes == "videos":
+        raise UserError(
+            f"{path.name} belongs to {family.label}, which makes single pictures.",
+            "Choose a Stable Video Diffusion model to make a video.",
+        )
+    if family not in known:
         raise UserError(
             f"{path.name} belongs to {family.label}, which Gesso can't load yet.",
             "Choose a Stable Diffusion 1.x, 2.x or XL model.",
@@ -70,7 +96,7 @@ def _family(path: Path, family: ModelFamily, variant: str) -> StableDiffusion:
             f"{path.name} is a {variant} model of {family.label}, a kind that Gesso can't load yet.",
             "Choose a standard Stable Diffusion 1.x, 2.x or XL model.",
         )
-    return FAMILIES[family]
+    return known[family]
 
 
 def _require_written(bundle: Bundle) -> None:
