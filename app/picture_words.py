@@ -9,6 +9,7 @@ from PySide6.QtGui import QImage, QImageReader
 from app.errand import Errand
 from app.forms.editors import CHOICES
 from app.pictures import read_image, read_job
+from trainer.contract.common import USUAL_ETA
 from trainer.contract.errors import UserError
 from trainer.contract.found_settings import FoundSettings
 from trainer.contract.generate import GenerateJob
@@ -92,7 +93,8 @@ def _all(job: GenerateJob) -> dict[str, str]:
         "Steps": str(sampling.steps),
         "Guidance": f"{sampling.guidance:g}",
         "Sampler": _known(sampling.sampler),
-        "Eta": f"{sampling.eta:g}" if sampling.sampler == "ddim" else "",
+        "Eta": f"{sampling.eta_or_usual:g}" if sampling.sampler in USUAL_ETA else "",
+        "Guidance rescale": f"{sampling.guidance_rescale:g}" if sampling.guidance_rescale else "",
         "Emphasis": _known(sampling.emphasis) if sampling.emphasis != "original" else "",
         "Spacing": _known(sampling.spacing),
         "Noise": _known(sampling.noise) if sampling.noise != "cpu" else "",

@@ -21,13 +21,13 @@ from app.widgets.fold import Fold
 from app.widgets.lora_list import LoraList
 from app.widgets.model_box import ModelBox
 from app.widgets.prompt_box import PromptBox
-from trainer.contract.common import Hardware, LoraUse, Sampling
+from trainer.contract.common import USUAL_ETA, Hardware, LoraUse, Sampling
 from trainer.contract.generate import GenerateJob
 from trainer.library.identity import Kind, ModelFamily
 
 LARGEST_SEED = 2**32 - 1
 """Of seeds that are drawn here: short enough to be read out. Any that a job takes can be typed."""
-FOLDED = ("sampler", "eta", "spacing", "emphasis", "noise", "compatibility")
+FOLDED = ("sampler", "eta", "spacing", "guidance_rescale", "emphasis", "noise", "compatibility")
 
 Tree = dict[str, Any]
 
@@ -275,7 +275,7 @@ class GenerateForm(QWidget):
     @Slot()
     def _summarise(self) -> None:
         values = self._sampling.value()
-        eta = f", eta {values['eta']:g}" if values["sampler"] == "ddim" else ""
+        eta = f", eta {values['eta']}" if values["eta"] is not None and values["sampler"] in USUAL_ETA else ""
         self._fold.set_summary(CHOICES.get(str(values["sampler"]), str(values["sampler"])) + eta)
 
     def _show(self, error: ValidationError) -> None:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from PySide6.QtCore import Qt
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.favourites import Favourites
+from app.forms.editors import CHOICES
 from app.models_list import Models
 from app.pages.generate import GeneratePage
 from app.pages.generate_size import own_size, quick_sizes
@@ -23,7 +24,7 @@ from tests.app.pictures import write_foreign, write_png
 from tests.app.stage import Engine
 from tests.library import layouts
 from trainer.contract import events
-from trainer.contract.common import LoraUse, Sampling, Size
+from trainer.contract.common import LoraUse, SamplerName, Sampling, Size
 from trainer.contract.generate import GenerateJob
 from trainer.engine.demo import demo_job
 from trainer.home import Home
@@ -608,3 +609,13 @@ def test_narrow_pages_show_the_buttons_by_their_signs(page: GeneratePage) -> Non
     page.resize(980, 640)
     assert keep.text() == ""
     assert keep.accessibleName() == "Keep"
+
+
+def test_each_sampler_has_a_name_and_eta_is_said_where_it_acts(page: GeneratePage) -> None:
+    assert set(get_args(SamplerName)) <= CHOICES.keys()
+    form = page._form
+    for sampler, words in (("ddim", "DDIM, eta 0.5"), ("heun", "Heun")):
+        form.set_job(GenerateJob(sampling=Sampling.model_validate({"sampler": sampler, "eta": 0.5})))
+        assert form._fold._summary.text() == words
+    form.set_job(GenerateJob(sampling=Sampling(sampler="dpmpp_sde")))
+    assert form._fold._summary.text() == "DPM++ SDE"

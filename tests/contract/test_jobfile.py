@@ -99,6 +99,32 @@ def test_newer_format_is_refused_and_older_ones_are_upgraded(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
+    ("sampling", "eta"),
+    [
+        ({"sampler": "euler_a", "eta": 0.0}, 1.0),
+        ({"sampler": "euler_a", "eta": 0.5}, 1.0),
+        ({"sampler": "ddim", "eta": 0.0}, 0.0),
+        ({"eta": 0.6}, 0.6),
+        ({"sampler": "dpmpp_2m", "eta": 0.0}, 0.0),
+        ({}, 0.0),
+    ],
+)
+def test_samplers_of_the_first_format_take_the_eta_that_they_had(sampling: dict[str, Any], eta: float) -> None:
+    """It was written with all of them; DDIM alone had it, and Euler ancestral took all noise anew."""
+    old = {"kind": "generate", "format": 1, "sampling": sampling}
+    job = job_from_tree(old)
+    assert isinstance(job, GenerateJob)
+    assert job.sampling.eta_or_usual == eta
+    assert old["sampling"] is sampling
+    training = job_from_tree({**TRAIN, "format": 1, "samples": {"sampling": sampling}})
+    assert isinstance(training, TrainJob)
+    assert training.samples.sampling == job.sampling
+    now = job_from_tree({"kind": "generate", "sampling": {"sampler": "euler_a", "eta": 0.0}})
+    assert isinstance(now, GenerateJob)
+    assert now.sampling.eta_or_usual == 0.0
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [(b"kind = ", "not valid TOML"), (b"\xff\xfe\x00", "not a text file in UTF-8")],
 )

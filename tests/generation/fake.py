@@ -55,9 +55,6 @@ class FakeFamily:
                 context[row, place, place % CHANNELS] = unit % 17 / 17
         return {"context": self.spoil("text", len(self.encoded), context)}
 
-    def framed(self, bundle: Bundle, conditioning: Conditioning, framings: Sequence[Framing]) -> Conditioning:
-        return conditioning
-
     def predict(self, bundle: Bundle, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         self.batches.append(len(noisy))
         self.timesteps.append(timesteps.clone())

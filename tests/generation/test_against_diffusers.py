@@ -7,21 +7,30 @@ import pytest
 import torch
 from diffusers import (
     DDIMScheduler,
+    DDPMScheduler,
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    KDPM2DiscreteScheduler,
+    LCMScheduler,
+    PNDMScheduler,
     StableDiffusionPipeline,
+    UniPCMultistepScheduler,
 )
 from PIL import Image
 
 from tests import tiny
-from trainer.contract.common import SamplerName, Sampling
+from trainer.contract.common import SamplerName, Sampling, SpacingName
 from trainer.generation.pipeline import sample, to_pictures
 from trainer.generation.samplers import SAMPLERS
 from trainer.models.sd import SDBundle
 
 # diffusers hands tensors to numpy in a way that numpy 2 frowns upon
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning"),
+]
 
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
 PROMPT, NEGATIVE = "a red fox, sitting", "blurry"
@@ -39,7 +48,7 @@ def pipeline(bundle: SDBundle) -> StableDiffusionPipeline:
         "text_encoder": bundle.text_encoder,
         "unet": bundle.unet,
         "tokenizer": bundle.tokenizer,
-        "scheduler": scheduler("ddim"),
+        "scheduler": DDIMScheduler(**BETAS, clip_sample=False),
         "safety_checker": None,
         "feature_extractor": None,
     }
@@ -48,26 +57,31 @@ def pipeline(bundle: SDBundle) -> StableDiffusionPipeline:
     return made
 
 
-def scheduler(name: SamplerName) -> Any:
-    match name:
-        case "ddim":
-            return DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False)
-        case "euler":
-            return EulerDiscreteScheduler(**BETAS)
-        case "euler_a":
-            return EulerAncestralDiscreteScheduler(**BETAS)
-        case "dpmpp_2m":
-            return DPMSolverMultistepScheduler(**BETAS, use_karras_sigmas=True)
+SCHEDULERS: dict[SamplerName, tuple[Any, dict[str, Any], SpacingName]] = {
+    "ddim": (DDIMScheduler, {"clip_sample": False, "set_alpha_to_one": False}, "auto"),
+    "ddpm": (DDPMScheduler, {"clip_sample": False}, "auto"),
+    "pndm": (PNDMScheduler, {"skip_prk_steps": True, "set_alpha_to_one": False}, "auto"),
+    "euler": (EulerDiscreteScheduler, {}, "auto"),
+    "euler_a": (EulerAncestralDiscreteScheduler, {}, "auto"),
+    "heun": (HeunDiscreteScheduler, {}, "auto"),
+    "dpm_2": (KDPM2DiscreteScheduler, {}, "linspace"),
+    "dpmpp_2m": (DPMSolverMultistepScheduler, {"use_karras_sigmas": True}, "auto"),
+    "dpmpp_2m_sde": (DPMSolverMultistepScheduler, {"algorithm_type": "sde-dpmsolver++"}, "linspace"),
+    "unipc": (UniPCMultistepScheduler, {}, "auto"),
+    "lcm": (LCMScheduler, {}, "auto"),
+}
+"""Theirs, and our spacing that is theirs. They have no DPM++ SDE and no DPM++ 3M SDE."""
 
 
-@pytest.mark.parametrize("name", list(SAMPLERS))
+@pytest.mark.parametrize("name", list(SCHEDULERS))
 @pytest.mark.parametrize("guidance", [1.0, 5.0])
 def test_latents_and_picture_are_those_of_diffusers(
     bundle: SDBundle, pipeline: StableDiffusionPipeline, name: SamplerName, guidance: float
 ) -> None:
-    steps, size, eta = 6, (72, 56), 0.6 if name == "ddim" else 0.0
-    pipeline.scheduler = scheduler(name)
-    options: dict[str, Any] = {"num_inference_steps": steps, "guidance_scale": guidance, "eta": eta}
+    steps, size, eta = 6, (72, 56), 0.6 if name == "ddim" else None
+    scheduler, options, spacing = SCHEDULERS[name]
+    pipeline.scheduler = scheduler(**BETAS, **options)
+    asked: dict[str, Any] = {"num_inference_steps": steps, "guidance_scale": guidance, "eta": eta or 0.0}
     source = torch.Generator("cpu").manual_seed(3)
     answer: Any = pipeline(
         PROMPT,
@@ -76,12 +90,13 @@ def test_latents_and_picture_are_those_of_diffusers(
         height=size[1],
         generator=source,
         output_type="latent",
-        **options,
+        **asked,
     )
     theirs: torch.Tensor = answer.images
 
-    sampling = Sampling(sampler=name, steps=steps, guidance=guidance, eta=eta, compatibility="diffusers")
-    # linspace is what diffusers takes for Euler when nothing is said, and leading for DDIM
+    sampling = Sampling(
+        sampler=name, steps=steps, guidance=guidance, eta=eta, spacing=spacing, compatibility="diffusers"
+    )
     ours = sample(bundle, prompts=[PROMPT], negatives=[NEGATIVE], size=size, sampling=sampling, seeds=[3])
     assert float(theirs.std()) > 0.1
     torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=2e-4)

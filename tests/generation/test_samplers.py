@@ -1,22 +1,16 @@
-"""The samplers, against the closed form on Gaussian data, the papers' equations, and diffusers' schedulers."""
+"""What all samplers have in common, and DDIM's closed form on Gaussian data."""
 
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DDPMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-)
 from torch import Tensor
 
+from tests.generation.fake import fake_model
 from tests.generation.gaussian import (
     ALPHAS_CUMPROD,
     DEVIATION,
@@ -25,67 +19,22 @@ from tests.generation.gaussian import (
     exact_network,
     exact_noise,
     flow,
+    level_at,
+    no_noise,
+    nothing,
+    run,
+    schedule_through,
     spread,
 )
-from trainer.contract.common import SamplerName
-from trainer.generation.samplers import SAMPLERS, ddim, ddim_sigma, denoiser, dpmpp_2m, generators, noise_source
-from trainer.generation.schedule import (
-    Schedule,
-    alpha_bar_of,
-    ddim_schedule,
-    karras_sigmas,
-    sigma_of,
-    sigma_schedule,
-)
-
-# diffusers hands tensors to numpy in a way that numpy 2 frowns upon
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
-AS_DIFFUSERS: list[float] = DDIMScheduler(**BETAS).alphas_cumprod.double().tolist()
-"""The same schedule as ours, as diffusers computes it in single precision."""
-
-
-def no_noise() -> Tensor:
-    raise AssertionError("this sampler must not ask for noise")
-
-
-def nothing(_index: int, _clean: Tensor) -> None:
-    pass
-
-
-def run(
-    name: SamplerName,
-    schedule: Schedule,
-    latents: Tensor,
-    *,
-    network: Callable[[Tensor, int], Tensor] | None = None,
-    fresh_noise: Callable[[], Tensor] = no_noise,
-    eta: float = 0.0,
-) -> Tensor:
-    denoise = denoiser(network or exact_network(schedule), schedule, "epsilon")
-    return SAMPLERS[name].function(denoise, latents, schedule, fresh_noise=fresh_noise, on_step=nothing, eta=eta)
-
-
-# --- DDIM on Gaussian data
-
-
-def ddim_error(steps: int) -> float:
-    """The largest distance from the exact flow, of points that begin within 3 of the middle."""
-    schedule = ddim_schedule(ALPHAS_CUMPROD, "leading", steps)
-    start = torch.linspace(-3, 3, 61, dtype=torch.float64)
-    made = run("ddim", schedule, start)
-    return float((made - flow(start, schedule.alpha_bars[0], ALPHAS_CUMPROD[0])).abs().max())
-
-
-def test_ddim_error_falls_as_one_over_the_steps() -> None:
-    known = {10: 0.298, 20: 0.163, 50: 0.0707, 100: 0.0367, 200: 0.0189, 500: 0.0079, 1000: 0.0042}
-    errors = {steps: ddim_error(steps) for steps in known}
-    for steps, error in known.items():
-        assert errors[steps] == pytest.approx(error, rel=0.02), steps
-    fitted = [steps for steps in known if 50 <= steps <= 500]
-    slope = np.polyfit(np.log(fitted), np.log([errors[steps] for steps in fitted]), 1)[0]
-    assert slope == pytest.approx(-1, abs=0.1)
+from trainer.contract.common import USUAL_ETA, SamplerName, Sampling
+from trainer.generation.denoising import denoiser
+from trainer.generation.noise import generators, noise_source
+from trainer.generation.pipeline import sample
+from trainer.generation.samplers import SAMPLERS
+from trainer.generation.samplers_ddim import ddim
+from trainer.generation.samplers_dpm import dpmpp_2m
+from trainer.generation.schedule import ddim_schedule, range_schedule, sigma_of
+from trainer.generation.spacing import Spacing
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
@@ -134,47 +83,6 @@ def test_ddim_mean_and_variance_follow_the_closed_form(eta: float, spacing: Thei
     assert draws[0] == sum(sigma > 0 for sigma in expected_sigmas)
 
 
-@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-@pytest.mark.parametrize("steps", [10, 30, 50])
-def test_ddim_is_diffusers_in_compatibility_mode(spacing: TheirSpacing, steps: int, eta: float) -> None:
-    theirs = DDIMScheduler(**BETAS, timestep_spacing=spacing, set_alpha_to_one=False, clip_sample=False)
-    theirs.set_timesteps(steps)
-    start = torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    noises = torch.randn(steps, 2, 4, 3, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-
-    expected = start
-    for index, timestep in enumerate(theirs.timesteps):
-        network = exact_noise(expected, AS_DIFFUSERS[int(timestep)])
-        noise = noises[index] if eta else None
-        expected = theirs.step(network, int(timestep), expected, eta=eta, variance_noise=noise, return_dict=False)[0]
-
-    drawn = iter(noises)
-    schedule = ddim_schedule(AS_DIFFUSERS, spacing, steps, "diffusers")
-    made = run("ddim", schedule, start, fresh_noise=lambda: next(drawn), eta=eta)
-    torch.testing.assert_close(made, expected, atol=2e-6, rtol=2e-6)
-
-
-def test_ddim_with_eta_1_is_the_posterior_of_ddpm() -> None:
-    schedule = ddim_schedule(AS_DIFFUSERS, "leading", 1000)
-    theirs = DDPMScheduler(**{**BETAS, "steps_offset": 0}, clip_sample=False, variance_type="fixed_small")
-    theirs.set_timesteps(1000)
-    noisy = torch.randn(16, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    for index in (0, 1, 400, 900, 998):
-        timestep = int(schedule.timesteps[index])
-        level, target = schedule.alpha_bars[index], schedule.targets[index]
-        one = Schedule((float(timestep),), (level,), (target,))
-        made = run("ddim", one, noisy, fresh_noise=lambda: torch.zeros(16, dtype=torch.float64), eta=1.0)
-        # eq. 7 of arXiv 2006.11239
-        clean = (noisy - math.sqrt(1 - level) * exact_noise(noisy, level)) / math.sqrt(level)
-        beta = 1 - level / target
-        mean = math.sqrt(target) * beta / (1 - level) * clean
-        mean = mean + math.sqrt(1 - beta) * (1 - target) / (1 - level) * noisy
-        torch.testing.assert_close(made, mean, atol=1e-9, rtol=1e-9)
-        variance = float(theirs._get_variance(timestep))
-        assert ddim_sigma(level, target, 1.0) ** 2 == pytest.approx(variance, rel=1e-3)
-
-
 def test_ddim_without_noise_is_euler_in_sigma() -> None:
     schedule = ddim_schedule(ALPHAS_CUMPROD, "leading", 20)
     start = torch.linspace(-3, 3, 13, dtype=torch.float64)
@@ -183,66 +91,7 @@ def test_ddim_without_noise_is_euler_in_sigma() -> None:
     torch.testing.assert_close(*single, atol=1e-6, rtol=1e-6)
 
 
-# --- the others against diffusers
-
-
-@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-@pytest.mark.parametrize("name", ["euler", "euler_a"])
-@pytest.mark.parametrize("steps", [7, 30])
-def test_euler_and_euler_a_are_diffusers(
-    name: SamplerName, spacing: TheirSpacing, steps: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scheduler = {"euler": EulerDiscreteScheduler, "euler_a": EulerAncestralDiscreteScheduler}[name]
-    theirs = scheduler(**BETAS, timestep_spacing=spacing)
-    theirs.set_timesteps(steps)
-    unit = torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(0))
-    noises = torch.randn(steps, 2, 4, 3, 5, generator=torch.Generator().manual_seed(1))
-    module = "diffusers.schedulers.scheduling_euler_ancestral_discrete.randn_tensor"
-    their_noises = iter(noises)
-    monkeypatch.setattr(module, lambda *_args, **_more: next(their_noises))
-
-    schedule = sigma_schedule(AS_DIFFUSERS, spacing, steps, "diffusers")
-    expected = unit * theirs.init_noise_sigma
-    for index, timestep in enumerate(theirs.timesteps):
-        network = exact_noise(theirs.scale_model_input(expected, timestep), schedule.alpha_bars[index])
-        expected = theirs.step(network, timestep, expected, return_dict=False)[0]
-
-    drawn = iter(noises)
-    made = run(name, schedule, unit * schedule.start_scale, fresh_noise=lambda: next(drawn))
-    torch.testing.assert_close(made, expected, atol=3e-5, rtol=3e-5)
-
-
-@pytest.mark.parametrize("steps", [5, 20])
-@pytest.mark.parametrize("spacing", ["karras", "linspace", "leading", "trailing"])
-def test_dpmpp_2m_is_diffusers(spacing: TheirSpacing, steps: int) -> None:
-    options: dict[str, Any] = {"use_karras_sigmas": True} if spacing == "karras" else {"timestep_spacing": spacing}
-    theirs = DPMSolverMultistepScheduler(**BETAS, **options)
-    theirs.set_timesteps(steps)
-    schedule = SAMPLERS["dpmpp_2m"].schedule(AS_DIFFUSERS, spacing, steps, "diffusers")
-    start = torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(0))
-    expected = start
-    for index, timestep in enumerate(theirs.timesteps):
-        network = exact_noise(expected, schedule.alpha_bars[index])
-        expected = theirs.step(network, timestep, expected, return_dict=False)[0]
-    torch.testing.assert_close(run("dpmpp_2m", schedule, start), expected, atol=3e-5, rtol=3e-5)
-
-
-def dpm_error(steps: int) -> float:
-    sigmas = karras_sigmas(steps + 1, sigma_of(ALPHAS_CUMPROD[0]), sigma_of(ALPHAS_CUMPROD[-1]))
-    levels = tuple(map(alpha_bar_of, sigmas))
-    schedule = Schedule(tuple(map(float, range(steps))), levels[:-1], levels[1:])
-    start = torch.linspace(-3, 3, 61, dtype=torch.float64)
-    made = run("dpmpp_2m", schedule, start)
-    return float((made - flow(start, levels[0], levels[-1])).abs().max())
-
-
-def test_dpmpp_2m_is_of_second_order() -> None:
-    counts = [40, 80, 160, 320]
-    slope = np.polyfit(np.log(counts), np.log([dpm_error(steps) for steps in counts]), 1)[0]
-    assert slope <= -1.8
-
-
-@pytest.mark.parametrize("name", ["ddim", "euler", "euler_a", "dpmpp_2m"])
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "lcm"])
 def test_samplers_make_the_distribution_of_the_data(name: SamplerName) -> None:
     sampler = SAMPLERS[name]
     schedule = sampler.schedule(ALPHAS_CUMPROD, sampler.default_spacing, 100, "gesso")
@@ -251,24 +100,26 @@ def test_samplers_make_the_distribution_of_the_data(name: SamplerName) -> None:
     def noise() -> Tensor:
         return torch.randn(20_000, generator=source, dtype=torch.float64)
 
-    made = run(name, schedule, noise(), fresh_noise=noise)
+    made = run(name, schedule, noise(), fresh_noise=noise, eta=USUAL_ETA.get(name, 0.0))
     assert float(made.mean()) == pytest.approx(MEAN, abs=0.03)
     assert float(made.std()) == pytest.approx(DEVIATION, abs=0.03)
 
 
-@pytest.mark.parametrize("name", ["ddim", "euler", "euler_a", "dpmpp_2m"])
+@pytest.mark.parametrize("name", list(SAMPLERS))
 def test_v_and_epsilon_give_the_same_picture(name: SamplerName) -> None:
     sampler = SAMPLERS[name]
     schedule = sampler.schedule(ALPHAS_CUMPROD, sampler.default_spacing, 12, "gesso")
     start = torch.linspace(-2, 2, 9, dtype=torch.float64)
 
-    def velocity(noisy: Tensor, index: int) -> Tensor:
-        level = schedule.alpha_bars[index]
-        noise = exact_noise(noisy, level)
+    exact = exact_network(schedule)
+
+    def velocity(noisy: Tensor, index: int, timestep: float | None = None) -> Tensor:
+        noise = exact(noisy, index, timestep)
+        level = schedule.alpha_bars[index] if timestep is None else level_at(timestep)
         clean = (noisy - math.sqrt(1 - level) * noise) / math.sqrt(level)
         return math.sqrt(level) * noise - math.sqrt(1 - level) * clean
 
-    def made(network: Callable[[Tensor, int], Tensor], prediction: Literal["epsilon", "v_prediction"]) -> Tensor:
+    def made(network: Callable[..., Tensor], prediction: Literal["epsilon", "v_prediction"]) -> Tensor:
         return sampler.function(
             denoiser(network, schedule, prediction),
             start,
@@ -278,12 +129,10 @@ def test_v_and_epsilon_give_the_same_picture(name: SamplerName) -> None:
             eta=0.7,
         )
 
-    torch.testing.assert_close(
-        made(velocity, "v_prediction"), made(exact_network(schedule), "epsilon"), atol=1e-9, rtol=0
-    )
+    torch.testing.assert_close(made(velocity, "v_prediction"), made(exact, "epsilon"), atol=1e-9, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["ddim", "euler", "euler_a", "dpmpp_2m"])
+@pytest.mark.parametrize("name", list(SAMPLERS))
 def test_each_step_reports_the_predicted_clean_latents(name: SamplerName) -> None:
     sampler = SAMPLERS[name]
     schedule = sampler.schedule(ALPHAS_CUMPROD, sampler.default_spacing, 6, "gesso")
@@ -301,7 +150,7 @@ def test_each_step_reports_the_predicted_clean_latents(name: SamplerName) -> Non
     level = schedule.alpha_bars[0]
     # the posterior mean of a Gaussian
     gain = math.sqrt(level) * DEVIATION**2 / spread(level) ** 2
-    assert seen[0][1] == pytest.approx(MEAN + gain * (1.0 - math.sqrt(level) * MEAN), abs=1e-9)
+    assert seen[0][1] == pytest.approx(MEAN + gain * (1.0 - math.sqrt(level) * MEAN), abs=1e-7)
 
 
 def test_noise_of_a_picture_is_its_own() -> None:
@@ -313,7 +162,7 @@ def test_noise_of_a_picture_is_its_own() -> None:
 
 def test_ddim_with_nothing_left_to_remove_adds_no_noise() -> None:
     level = ALPHAS_CUMPROD[0]
-    schedule = Schedule((0.0,), (level,), (level,))
+    schedule = schedule_through([level, level])
     latents = torch.tensor([0.5], dtype=torch.float64)
     denoise = denoiser(exact_network(schedule), schedule, "epsilon")
     made = ddim(denoise, latents, schedule, fresh_noise=no_noise, on_step=nothing, eta=1.0)
@@ -321,8 +170,144 @@ def test_ddim_with_nothing_left_to_remove_adds_no_noise() -> None:
 
 
 def test_one_step_of_dpmpp_2m_to_the_clean_picture_is_the_prediction() -> None:
-    schedule = Schedule((999.0,), (ALPHAS_CUMPROD[-1],), (1.0,))
+    schedule = schedule_through([ALPHAS_CUMPROD[-1], 1.0])
     latents = torch.tensor([0.5], dtype=torch.float64)
     denoise = denoiser(exact_network(schedule), schedule, "epsilon")
     made = dpmpp_2m(denoise, latents, schedule, fresh_noise=no_noise, on_step=nothing, eta=0.0)
     torch.testing.assert_close(made, denoise(latents, 0)[0], atol=1e-12, rtol=0)
+
+
+def test_lcm_makes_the_data_in_any_number_of_steps_if_the_model_is_consistent() -> None:
+    """Of Gaussian data the consistency function is known: the flow to its end."""
+    for steps in (1, 4, 8):
+        schedule = SAMPLERS["lcm"].schedule(ALPHAS_CUMPROD, "trailing", steps)
+
+        def consistent(noisy: Tensor, index: int) -> Tensor:
+            level = schedule.alpha_bars[index]  # noqa: B023 - called in this turn of the loop
+            return (noisy - math.sqrt(level) * flow(noisy, level, 1.0)) / math.sqrt(1 - level)
+
+        draws = iter(torch.randn(steps, 100_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
+        level = schedule.alpha_bars[0]
+        start = math.sqrt(level) * MEAN + spread(level) * next(draws)
+        made = run("lcm", schedule, start, network=consistent, fresh_noise=lambda: next(draws))  # noqa: B023
+        assert float(made.mean()) == pytest.approx(MEAN, abs=0.01)
+        assert float(made.std()) == pytest.approx(DEVIATION, abs=0.01)
+        assert next(draws, None) is None
+
+
+@pytest.mark.parametrize("name", list(SAMPLERS))
+@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace", "karras", "exponential", "beta", "ays"])
+def test_the_last_step_of_each_ends_where_it_should(name: SamplerName, spacing: Spacing) -> None:
+    """At the clean picture, which is then the network's last word; or at timestep 0, for DDIM and PNDM."""
+    sampler = SAMPLERS[name]
+    schedule = sampler.schedule(ALPHAS_CUMPROD, spacing, 9)
+    last: list[Tensor] = []
+    start = torch.linspace(-2, 2, 9, dtype=torch.float64)
+    made = sampler.function(
+        denoiser(exact_network(schedule), schedule, "epsilon"),
+        start,
+        schedule,
+        fresh_noise=lambda: torch.full_like(start, 0.3),
+        on_step=lambda _, clean: last.append(clean),
+        eta=1.0,
+    )
+    if name in ("ddim", "pndm"):
+        assert schedule.targets[-1] == ALPHAS_CUMPROD[0]
+        torch.testing.assert_close(made, last[-1], atol=0.2, rtol=0)
+    else:
+        assert schedule.targets[-1] == 1.0
+        torch.testing.assert_close(made, last[-1], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "lcm"])
+@pytest.mark.parametrize("spacing", ["trailing", "karras", "beta"])
+def test_zero_terminal_snr_is_sampled(name: SamplerName, spacing: Spacing) -> None:
+    """The first step sees nothing but noise; v tells it the mean of the data all the same."""
+    roots = [math.sqrt(level) for level in ALPHAS_CUMPROD]
+    first, last = roots[0], roots[-1]
+    levels = [((root - last) * first / (first - last)) ** 2 for root in roots]  # arXiv 2305.08891, algorithm 1
+    schedule = SAMPLERS[name].schedule(levels, spacing, 60)
+    known = [math.log(sigma_of(level)) for level in levels]
+
+    def velocity(noisy: Tensor, index: int, timestep: float | None = None) -> Tensor:
+        level = schedule.alpha_bars[index]
+        if timestep is not None:
+            log_sigma = float(np.interp(timestep, np.arange(1000), known))
+            level = 1 / (1 + math.exp(2 * log_sigma))
+        noise = exact_noise(noisy, level)
+        clean = MEAN + math.sqrt(level) * DEVIATION**2 / spread(level) ** 2 * (noisy - math.sqrt(level) * MEAN)
+        return math.sqrt(level) * noise - math.sqrt(1 - level) * clean
+
+    source = torch.Generator().manual_seed(5)
+
+    def noise() -> Tensor:
+        return torch.randn(20_000, generator=source)
+
+    made = SAMPLERS[name].function(
+        denoiser(velocity, schedule, "v_prediction"),
+        noise(),
+        schedule,
+        fresh_noise=noise,
+        on_step=nothing,
+        eta=USUAL_ETA.get(name, 0.0),
+    )
+    assert made.isfinite().all()
+    assert float(made.mean()) == pytest.approx(MEAN, abs=0.05)
+    assert float(made.std()) == pytest.approx(DEVIATION, abs=0.12)
+
+
+def test_a_range_of_sigmas_is_the_preconditioning_of_edm() -> None:
+    """v in the scale of training is VScalingWithEDMcNoise of Stable Video Diffusion: with sigma data 1,
+    c_skip = 1 / (s^2 + 1), c_out = -s / sqrt(s^2 + 1), c_in = 1 / sqrt(s^2 + 1), c_noise = ln(s) / 4, and Euler's
+    steps on x0 + s n from noise of sigma 700 (Karras et al. 2022, arXiv 2206.00364, eq. 7 and algorithm 1)."""
+    steps = 25
+    ramp = np.linspace(0, 1, steps)
+    sigmas = [*((700 ** (1 / 7) + ramp * (0.002 ** (1 / 7) - 700 ** (1 / 7))) ** 7), 0.0]
+
+    def network(noisy: Tensor, time: float) -> Tensor:
+        return torch.sin(3 * noisy + time)
+
+    start = torch.randn(50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = start * math.sqrt(700**2 + 1)
+    for sigma, following in itertools.pairwise(sigmas):
+        c_skip, c_out, c_in = 1 / (sigma**2 + 1), -sigma / math.sqrt(sigma**2 + 1), 1 / math.sqrt(sigma**2 + 1)
+        clean = c_skip * expected + c_out * network(c_in * expected, 0.25 * math.log(sigma))
+        expected = expected + (following - sigma) * (expected - clean) / sigma
+
+    schedule = range_schedule((0.002, 700.0), "auto", steps, "svd")
+    assert schedule.timesteps == pytest.approx([0.25 * math.log(sigma) for sigma in sigmas[:-1]], abs=1e-9)
+    made = SAMPLERS["euler"].function(
+        denoiser(lambda noisy, index: network(noisy, schedule.timesteps[index]), schedule, "v_prediction"),
+        start,
+        schedule,
+        fresh_noise=no_noise,
+        on_step=nothing,
+        eta=0.0,
+    )
+    torch.testing.assert_close(made, expected, atol=1e-9, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", list(SAMPLERS))
+def test_the_network_is_called_as_often_as_the_table_says(name: SamplerName) -> None:
+    bundle, family = fake_model()
+    sample(
+        bundle,
+        prompts=["a"],
+        negatives=[""],
+        size=(32, 24),
+        sampling=Sampling(sampler=name, steps=7, guidance=1.0),
+        seeds=[0],
+    )
+    calls = SAMPLERS[name].calls
+    assert len(family.batches) == (7 + 1 if name == "pndm" else 7 * calls - (calls - 1))
+    assert all(0 <= float(time) <= 999 for times in family.timesteps for time in times)
+
+
+@pytest.mark.parametrize("name", list(SAMPLERS))
+def test_eta_acts_where_it_is_said_to(name: SamplerName) -> None:
+    schedule = SAMPLERS[name].schedule(ALPHAS_CUMPROD, SAMPLERS[name].default_spacing, 5)
+    start = torch.linspace(-2, 2, 9, dtype=torch.float64)
+    made = [run(name, schedule, start, fresh_noise=lambda: torch.full_like(start, 0.5), eta=eta) for eta in (0.0, 1.0)]
+    assert made[0].equal(made[1]) == (name not in USUAL_ETA)
+    assert Sampling(sampler=name).eta_or_usual == USUAL_ETA.get(name, 0.0)
+    assert Sampling(sampler=name, eta=0.3).eta_or_usual == (0.3 if name in USUAL_ETA else 0.0)

@@ -13,8 +13,10 @@ from tests.generation.fake import CHANNELS, fake_model
 from tests.generation.gaussian import ALPHAS_CUMPROD, exact_network, flow
 from trainer.contract.common import SamplerName, Sampling
 from trainer.generation import pipeline
+from trainer.generation.denoising import denoiser
+from trainer.generation.noise import generators, noise_source
 from trainer.generation.pipeline import Batch, sample, sample_batch
-from trainer.generation.samplers import SAMPLERS, Sampler, denoiser, generators, noise_source
+from trainer.generation.samplers import SAMPLERS, Sampler
 from trainer.generation.schedule import ddim_schedule
 from trainer.generation.start import Start, Turn, between, first_latents, keeping, steps_taken, tail
 
@@ -183,7 +185,7 @@ class _Waits(TorchDispatchMode):
         super().__init__()
         self.found: list[str] = []
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204 - torch's own signature
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func.__name__ in ("_local_scalar_dense.default", "is_nonzero.default", "nonzero.default", "equal.default"):
             self.found.append(func.__name__)
         return func(*args, **(kwargs or {}))

@@ -72,7 +72,7 @@ def test_a_number_that_another_process_holds_is_left_to_it(home: Home, tmp_path:
     assert sorted(tmp_path.iterdir()) == [tmp_path / ".gesso-partial-00001", path]
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "euler_a"])
+@pytest.mark.parametrize("sampler", ["ddim", "euler_a", "dpmpp_2m_sde", "dpmpp_sde", "dpmpp_3m_sde", "lcm"])
 def test_batch_size_never_changes_a_picture(home: Home, sampler: str) -> None:
     sampling = Sampling.model_validate({"sampler": sampler, "steps": 4, "eta": 1.0})
     pictures: list[list[bytes]] = []

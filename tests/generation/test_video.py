@@ -1,6 +1,5 @@
 """Videos on a tiny model with random weights: ours against those of diffusers' own pipeline."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from tests import tiny_video
 from trainer.contract.errors import UserError
 from trainer.contract.video import Motion, VideoGuidance, VideoSampling
-from trainer.generation.samplers import SAMPLERS, denoiser
-from trainer.generation.schedule import Schedule, alpha_bar_of
-from trainer.generation.video import decode_frames, fitted, range_schedule, sample_video, to_pixels
+from trainer.generation.samplers import SAMPLERS
+from trainer.generation.video import decode_frames, fitted, sample_video, to_pixels
 from trainer.models.svd import SVDBundle
 
 # diffusers hands tensors to numpy in a way that numpy 2 frowns upon
@@ -101,29 +99,7 @@ def sample(bundle: SVDBundle, picture: Image.Image, *, last: float = 3.0, **opti
     )
 
 
-def test_noise_levels_are_those_of_karras() -> None:
-    """Karras et al. 2022, eq. 5 with rho 7 from 700 to 0.002; timesteps 0.25 ln(sigma)."""
-    schedule = range_schedule((0.002, 700.0), 3)
-    middle = ((700 ** (1 / 7) + 0.002 ** (1 / 7)) / 2) ** 7
-    assert schedule.timesteps == pytest.approx([0.25 * math.log(sigma) for sigma in (700, middle, 0.002)])
-    assert schedule.alpha_bars == pytest.approx([1 / (sigma**2 + 1) for sigma in (700, middle, 0.002)])
-    assert schedule.targets == (*schedule.alpha_bars[1:], 1.0)
-
-
-@pytest.mark.parametrize("sigma", [0.002, 0.5, 1.0, 20.0, 700.0])
-def test_v_prediction_is_the_preconditioning_that_the_models_were_trained_with(sigma: float) -> None:
-    """Stability-AI/generative-models, denoiser_scaling.VScalingWithEDMcNoise: c_skip = 1/(sigma^2+1),
-    c_out = -sigma/sqrt(sigma^2+1), c_in = 1/sqrt(sigma^2+1); D = c_skip z + c_out F(c_in z)."""
-    noisy, output = torch.randn(2, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    level = alpha_bar_of(sigma)
-    schedule = Schedule((0.0,), (level,), (1.0,))
-    clean, _ = denoiser(lambda _noisy, _index: output, schedule, "v_prediction")(noisy, 0)
-    unscaled = noisy * math.sqrt(sigma**2 + 1)  # z, where ours is c_in z
-    expected = unscaled / (sigma**2 + 1) - sigma / math.sqrt(sigma**2 + 1) * output
-    torch.testing.assert_close(clean, expected)
-
-
-@pytest.mark.parametrize("sampler", list(SAMPLERS))
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "lcm"])
 def test_every_sampler_ends_in_numbers(bundle: SVDBundle, picture: Image.Image, sampler: Any) -> None:
     latents = sample(bundle, picture, sampling=VideoSampling(sampler=sampler, steps=3))
     assert latents.shape == (FRAMES, 4, 8, 12)

@@ -1,4 +1,4 @@
-"""SDXL and its refiner on tiny models with random weights: what is read, told and drawn against diffusers' pipelines."""
+"""SDXL and its refiner on tiny models with random weights: what is read, told and drawn, against diffusers."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ from typing import cast
 
 from pydantic import ValidationError
 
-from trainer.contract.common import LoraUse
+from trainer.contract.common import USUAL_ETA, LoraUse, Sampling
 from trainer.contract.found_settings import (
     FoundSettings,
     Reading,
@@ -43,7 +43,7 @@ SAMPLER_LABELS: Mapping[str, SamplerLabel] = {
     "euler": SamplerLabel("Euler", "linspace"),
     "euler_a": SamplerLabel("Euler a", "linspace"),
     "heun": SamplerLabel("Heun", "linspace"),
-    "dpm2": SamplerLabel("DPM2", "karras"),
+    "dpm_2": SamplerLabel("DPM2", "karras"),
     "dpmpp_2m": SamplerLabel("DPM++ 2M", "karras"),
     "dpmpp_2m_sde": SamplerLabel("DPM++ 2M SDE", "exponential"),
     "dpmpp_sde": SamplerLabel("DPM++ SDE", "karras"),
@@ -53,7 +53,7 @@ SAMPLER_LABELS: Mapping[str, SamplerLabel] = {
 }
 """By our names (modules/sd_samplers_kdiffusion.py and sd_samplers_timesteps.py there)."""
 
-OWN_HABITS: Mapping[str, str] = {}
+OWN_HABITS: Mapping[str, str] = {"ddpm": "leading", "lcm": "trailing"}
 """Where our sampler's own spacing is another than A1111's automatic one."""
 
 SCHEDULE_TYPES: Mapping[str, str] = {
@@ -86,6 +86,7 @@ PLAIN: Mapping[str, tuple[str, _Reader]] = {
     "CFG scale": ("sampling.guidance", real_number),
     "Seed": ("seed", whole_number),
     "Eta DDIM": ("sampling.eta", real_number),
+    "Eta": ("sampling.eta", real_number),
     "Clip skip": ("sampling.clip_skip", whole_number),
     "Variation seed": ("variation.seed", whole_number),
     "Variation seed strength": ("variation.strength", real_number),
@@ -123,7 +124,7 @@ def write_infotext(job: GenerateJob, size: tuple[int, int], *, model: str, model
         ("Clip skip", _value_at(tree, "sampling.clip_skip")),
         ("RNG", NOISES.get(str(_value_at(tree, "sampling.noise")), "CPU")),
         *((key, _value_at(tree, PLAIN[key][0])) for key in ("Hires upscale", "Hires steps")),
-        ("Eta DDIM", job.sampling.eta if job.sampling.sampler == "ddim" else None),
+        ("Eta DDIM" if job.sampling.sampler == "ddim" else "Eta", _unusual_eta(job.sampling)),
         ("Emphasis", EMPHASES[job.sampling.emphasis] if job.sampling.emphasis != "original" else None),
         ("Version", "Gesso"),
     ]
@@ -133,6 +134,11 @@ def write_infotext(job: GenerateJob, size: tuple[int, int], *, model: str, model
     text = compose(prompt, negative, said)
     rest = _difference(read_infotext(text).job.model_dump(mode="json"), tree)
     return text if not rest else compose(prompt, negative, [*said, (OWN_KEY, json.dumps(rest, ensure_ascii=False))])
+
+
+def _unusual_eta(sampling: Sampling) -> float | None:
+    """None where it goes without saying."""
+    return sampling.eta if sampling.eta_or_usual != USUAL_ETA.get(sampling.sampler, 0.0) else None
 
 
 def read_infotext(text: str, source: str = SOURCE) -> FoundSettings:

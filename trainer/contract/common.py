@@ -1,5 +1,6 @@
 """Parts that more than one kind of job uses."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,8 +11,31 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 """What the networks compute in. `auto` is bf16 where the hardware has it, else fp16 on a GPU and fp32 on a CPU."""
 
 SavedPrecision = Literal["fp16", "bf16", "fp32"]
-SamplerName = Literal["ddim", "euler", "euler_a", "dpmpp_2m"]
-SpacingName = Literal["auto", "leading", "trailing", "linspace", "karras"]
+SamplerName = Literal[
+    "ddim",
+    "ddpm",
+    "pndm",
+    "euler",
+    "euler_a",
+    "heun",
+    "dpm_2",
+    "dpmpp_2m",
+    "dpmpp_2m_sde",
+    "dpmpp_sde",
+    "dpmpp_3m_sde",
+    "unipc",
+    "lcm",
+]
+SpacingName = Literal["auto", "leading", "trailing", "linspace", "karras", "exponential", "beta", "ays"]
+
+USUAL_ETA: Mapping[SamplerName, float] = {
+    "ddim": 0.0,
+    "euler_a": 1.0,
+    "dpmpp_2m_sde": 1.0,
+    "dpmpp_sde": 1.0,
+    "dpmpp_3m_sde": 1.0,
+}
+"""The samplers that eta acts on, and what it is when nothing is said."""
 
 EmphasisName = Literal["original", "comfyui", "none"]
 NoiseName = Literal["cpu", "nv"]
@@ -63,7 +87,12 @@ class Sampling(Part):
     """How noise becomes a picture."""
 
     sampler: Annotated[
-        SamplerName, About("Sampler", "The method of taking the noise away. DDIM is the classic, DPM++ 2M is quicker.")
+        SamplerName,
+        About(
+            "Sampler",
+            "The method of taking the noise away. DDIM is the classic, DPM++ 2M is quicker; Heun, DPM2 and DPM++ SDE "
+            "take twice the time for each step; LCM is for models made for it, with 4 to 8 steps and guidance 1 to 2.",
+        ),
     ] = "ddim"
     steps: Annotated[
         int, Field(ge=1, le=1000), About("Steps", "More steps are finer and slower; 20 to 30 are usual.")
@@ -73,11 +102,26 @@ class Sampling(Part):
         Field(ge=0, le=50),
         About("Guidance", "How closely the picture follows the prompt; 1 switches guidance off, 7 is usual."),
     ] = 7.0
-    eta: Annotated[
+    guidance_rescale: Annotated[
         float,
         Field(ge=0, le=1),
-        About("Eta", "Fresh noise mixed in by DDIM at each step: 0 is deterministic, 1 is DDPM.", advanced=True),
+        About(
+            "Guidance rescale",
+            "Takes back the contrast that guidance adds: 0 not at all, 1 all of it; 0.7 for models of zero terminal "
+            "SNR.",
+            advanced=True,
+        ),
     ] = 0.0
+    eta: Annotated[
+        float | None,
+        Field(ge=0, le=1),
+        About(
+            "Eta",
+            "Fresh noise mixed in at each step: 0 is none, 1 all that there may be. Acts on DDIM (0 unless set, 1 is "
+            "DDPM), Euler ancestral and the SDE samplers (1 unless set).",
+            advanced=True,
+        ),
+    ] = None
     spacing: Annotated[
         SpacingName,
         About("Spacing", "Which noise levels the steps visit; auto is the sampler's own habit.", advanced=True),
@@ -118,3 +162,11 @@ class Sampling(Part):
             advanced=True,
         ),
     ] = "gesso"
+
+    @property
+    def eta_or_usual(self) -> float:
+        """Eta as the sampler takes it: its own habit where nothing was said; 0 for samplers that it doesn't act on."""
+        usual = USUAL_ETA.get(self.sampler)
+        if usual is None:
+            return 0.0
+        return usual if self.eta is None else self.eta

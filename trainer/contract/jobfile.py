@@ -25,7 +25,21 @@ JOB_KINDS: dict[str, type[GenerateJob] | type[VideoJob] | type[TrainJob] | type[
 
 Tree = dict[str, Any]
 
-UPGRADES: tuple[Callable[[Tree], Tree], ...] = ()
+
+def _without_idle_eta(tree: Tree) -> Tree:
+    """Format 1 wrote eta 0 with every sampler, and only DDIM had it. Now empty is a sampler's habit, and 0 is 0."""
+    tree = _copied(tree)
+    samples = tree.get("samples")
+    for holder in (tree, cast(Tree, samples) if isinstance(samples, dict) else {}):
+        sampling = holder.get("sampling")
+        if isinstance(sampling, dict):
+            inner = cast(Tree, sampling)
+            if inner.get("sampler", "ddim") != "ddim" or inner.get("eta") == 0:
+                inner.pop("eta", None)
+    return tree
+
+
+UPGRADES: tuple[Callable[[Tree], Tree], ...] = (_without_idle_eta,)
 """UPGRADES[n] turns a tree of format n + 1 into format n + 2: pure functions, oldest first."""
 
 FORMAT = len(UPGRADES) + 1

@@ -1,6 +1,6 @@
 """The network as a sampler calls it: guided, by what each step reads of a prompt, and by prompts composed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,11 +8,9 @@ from torch import Tensor
 
 from trainer.contract.common import Sampling
 from trainer.contract.prompt_schedule import branches, negative_steps
+from trainer.generation.denoising import Predict
 from trainer.generation.prompts import chunks_of, padded
 from trainer.models.family import Bundle, Conditioning, Framing
-
-Predict = Callable[[Tensor, int], Tensor]
-"""(noisy latents [B, C, h, w], index of the step) to the network's output."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,13 @@ def guided_network(
     timesteps: Sequence[float],
     guidance: float,
     surroundings: Surroundings,
+    *,
+    rescale: float = 0.0,
 ) -> Predict:
-    """The network with guidance, in one batched call for all pictures whose texts are equally long."""
+    """The network with guidance, in one batched call for all pictures whose texts are equally long.
+
+    `rescale` is the share in which guided output gets back the spread that it has without guidance, 0 to 1.
+    """
     whole = all(timestep.is_integer() for timestep in timesteps)
     times = torch.tensor(timesteps, dtype=torch.int64 if whole else torch.float32, device=bundle.device)
     places: dict[tuple[int, bool], list[int]] = {}
@@ -89,16 +92,16 @@ def guided_network(
         longest = max(chunks_of(encoded[text]) for text in one.texts)
         places.setdefault((longest, one.is_guided), []).append(place)
     groups = [
-        (rows, _Group(bundle, [asked[row] for row in rows], encoded, chunks, times, guidance, surroundings))
+        (rows, _Group(bundle, [asked[row] for row in rows], encoded, chunks, times, guidance, surroundings, rescale))
         for (chunks, _), rows in places.items()
     ]
     if len(groups) == 1:
         return groups[0][1]
 
-    def predict(noisy: Tensor, index: int) -> Tensor:
+    def predict(noisy: Tensor, index: int, timestep: float | None = None, /) -> Tensor:
         output = torch.empty_like(noisy)
         for rows, group in groups:
-            output[rows] = group(noisy[rows], index)
+            output[rows] = group(noisy[rows], index, timestep)
         return output
 
     return predict
@@ -116,6 +119,7 @@ class _Group:
         times: Tensor,
         guidance: float,
         surroundings: Surroundings,
+        rescale: float,
     ) -> None:
         self._bundle = bundle
         self._asked = asked
@@ -124,28 +128,31 @@ class _Group:
         self._times = times
         self._guidance = guidance
         self._surroundings = surroundings
+        self._rescale = rescale
         owners = [place for place, one in enumerate(asked) for _ in one.parts]
         weights = [weight for one in asked for weight, _ in one.parts]
         self._owners = torch.tensor(owners, device=bundle.device)
         self._weights = torch.tensor(weights, device=bundle.device)[:, None, None, None]
         self._gathered: tuple[list[str], Conditioning] = ([], {})
 
-    def __call__(self, noisy: Tensor, index: int) -> Tensor:
+    def __call__(self, noisy: Tensor, index: int, timestep: float | None = None, /) -> Tensor:
         """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598, eq. 6), where as everywhere in the field 1
         means none, which is 0 in the paper; with prompts composed as in Liu et al. 2022, arXiv 2206.01714, eq. 11:
         each part pulls away from the negative by its own weight."""
         conditioning = self._conditioning(index)
+        time = self._times[index] if timestep is None else torch.tensor(timestep, dtype=torch.float32).to(noisy.device)
         if not self._asked[0].is_guided:
-            return self._ask(noisy, index, conditioning)
-        output = self._ask(torch.cat([noisy, noisy[self._owners]]), index, conditioning)
+            return self._ask(noisy, time, conditioning)
+        output = self._ask(torch.cat([noisy, noisy[self._owners]]), time, conditioning)
         negative, positive = output[: len(noisy)], output[len(noisy) :]
         pulls = self._weights * (positive - negative[self._owners])
         # summed picture by picture: scattered adding would add in another order each time on a GPU
         together = torch.stack([of_one.sum(0) for of_one in pulls.split([len(one.parts) for one in self._asked])])
-        return negative + self._guidance * together
+        guided = negative + self._guidance * together
+        return rescaled(guided, negative + together, self._rescale) if self._rescale > 0.0 else guided
 
-    def _ask(self, noisy: Tensor, index: int, conditioning: Conditioning) -> Tensor:
-        return self._bundle.family.predict(self._bundle, noisy, self._times[index].expand(len(noisy)), conditioning)
+    def _ask(self, noisy: Tensor, time: Tensor, conditioning: Conditioning) -> Tensor:
+        return self._bundle.family.predict(self._bundle, noisy, time.expand(len(noisy)), conditioning)
 
     def _conditioning(self, index: int) -> Conditioning:
         """The negatives first, then the parts; gathered anew only in steps that read something else."""
@@ -158,3 +165,10 @@ class _Group:
             negatives = len(self._asked) if guided else 0
             self._gathered = texts, self._surroundings.added(self._bundle, together, texts, negatives)
         return self._gathered[1]
+
+
+def rescaled(guided: Tensor, plain: Tensor, share: float) -> Tensor:
+    """Guided output [B, C, h, w] with the standard deviation, picture by picture, that it has without guidance; mixed
+    with what it was by `share` (Lin et al. 2023, arXiv 2305.08891, eq. 15 and 16)."""
+    spread = plain.std((1, 2, 3), keepdim=True) / guided.std((1, 2, 3), keepdim=True)
+    return guided * (share * spread + 1.0 - share)

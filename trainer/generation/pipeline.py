@@ -9,11 +9,13 @@ from torch import Tensor
 
 from trainer.contract.common import Sampling
 from trainer.contract.errors import UserError
+from trainer.generation.denoising import OnStep, denoiser
 from trainer.generation.finite import is_finite, not_finite
 from trainer.generation.guidance import Asked, Surroundings, guided_network, texts_of
 from trainer.generation.inpainting import all_anew
+from trainer.generation.noise import generators, noise_source
 from trainer.generation.prompts import encode
-from trainer.generation.samplers import SAMPLERS, OnStep, denoiser, generators, noise_source
+from trainer.generation.samplers import SAMPLERS, schedule_of
 from trainer.generation.start import Start, Turn, first_latents, keeping, steps_taken, tail, turned
 from trainer.generation.vae import to_picture
 from trainer.models.family import Bundle, Conditioning
@@ -84,13 +86,12 @@ def sample_batch(
         encoded = encode(bundle, texts_of(asked), sampling.emphasis, clip_skip=sampling.clip_skip)
     require_finite(bundle, encoded)
     sampler = SAMPLERS[sampling.sampler]
-    spacing = sampler.default_spacing if sampling.spacing == "auto" else sampling.spacing
-    whole = sampler.schedule(bundle.alphas_cumprod.tolist(), spacing, sampling.steps, sampling.compatibility)
     start, taken = batch.start, batch.steps_of(sampling)
-    schedule = tail(whole, taken)
+    schedule = tail(schedule_of(bundle, sampling), taken)
     concat = batch.concat if batch.concat is not None else all_anew(bundle, batch.size)
     surroundings = Surroundings(batch.size, concat)
-    predict = guided_network(bundle, asked, encoded, schedule.timesteps, sampling.guidance, surroundings)
+    times, rescale = schedule.timesteps, sampling.guidance_rescale
+    predict = guided_network(bundle, asked, encoded, times, sampling.guidance, surroundings, rescale=rescale)
     denoise = denoiser(predict, schedule, bundle.prediction)
     shape = (
         bundle.latent_channels,
@@ -113,7 +114,7 @@ def sample_batch(
             on_step(index, clean)
 
     latents = sampler.function(
-        denoise, latents, schedule, fresh_noise=fresh_noise, on_step=after_step, eta=sampling.eta
+        denoise, latents, schedule, fresh_noise=fresh_noise, on_step=after_step, eta=sampling.eta_or_usual
     )
     if not is_finite(latents):
         raise not_finite(bundle, "in the output of the UNet")

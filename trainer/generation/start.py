@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from trainer.generation.samplers import Denoiser, FreshNoise
+from trainer.generation.denoising import Denoiser, FreshNoise
 from trainer.generation.schedule import Schedule
 
 _PARALLEL = 1e-4
@@ -89,9 +89,9 @@ def keeping(denoise: Denoiser, start: Start, schedule: Schedule) -> Denoiser:
         return denoise
     inside = mask > 0
 
-    def kept(noisy: Tensor, index: int) -> tuple[Tensor, Tensor]:
-        clean, noise = denoise(noisy, index)
-        level = schedule.alpha_bars[index]
+    def kept(noisy: Tensor, index: int, alpha_bar: float | None = None, /) -> tuple[Tensor, Tensor]:
+        clean, noise = denoise(noisy, index, alpha_bar)
+        level = schedule.alpha_bars[index] if alpha_bar is None else alpha_bar
         left = (noisy - math.sqrt(level) * source) / math.sqrt(1.0 - level)
         return torch.where(inside, clean, source), torch.where(inside, noise, left)
 

@@ -10,20 +10,15 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from trainer.contract.common import Sampling
 from trainer.contract.video import Motion, VideoGuidance, VideoSampling
+from trainer.generation.denoising import OnStep, Predict, denoiser
 from trainer.generation.finite import is_finite, not_finite
-from trainer.generation.samplers import SAMPLERS, OnStep, denoiser, noise_source
-from trainer.generation.schedule import Schedule, alpha_bar_of, karras_sigmas
+from trainer.generation.noise import TorchGenerator, noise_source
+from trainer.generation.samplers import SAMPLERS, schedule_of
+from trainer.generation.schedule import Schedule
 from trainer.models.family import Conditioning
-from trainer.models.svd import SVD, SVDBundle, timestep_of
-
-
-def range_schedule(sigma_range: tuple[float, float], steps: int) -> Schedule:
-    """For a model that knows all sigmas from the least to the greatest of `sigma_range`, spaced by Karras et al. 2022
-    (arXiv 2206.00364, eq. 5)."""
-    sigmas = karras_sigmas(steps, *sigma_range)
-    alpha_bars = tuple(map(alpha_bar_of, sigmas))
-    return Schedule(tuple(map(timestep_of, sigmas)), alpha_bars, (*alpha_bars[1:], 1.0))
+from trainer.models.svd import SVD, SVDBundle
 
 
 def fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -48,11 +43,11 @@ def sample_video(
     `on_step` gets the index of each step, from 0, and the predicted clean latents [F, C, h, w]. Raises UserError where
     numbers stop being finite.
     """
-    assert bundle.sigma_range is not None
-    source = torch.Generator("cpu").manual_seed(seed)
+    steps = Sampling(sampler=sampling.sampler, steps=sampling.steps)
+    schedule = schedule_of(bundle, steps)
+    source = TorchGenerator(seed)
     pixels = to_pixels(picture)
-    conditioning = conditioned(bundle, pixels, torch.randn(pixels.shape, generator=source), frames, motion)
-    schedule = range_schedule(bundle.sigma_range, sampling.steps)
+    conditioning = conditioned(bundle, pixels, source.randn(pixels.shape), frames, motion)
     shape = (frames, bundle.latent_channels, *conditioning["concat"].shape[-2:])
     fresh_noise = noise_source([source], shape, bundle.device)
 
@@ -69,7 +64,7 @@ def sample_video(
         schedule,
         fresh_noise=fresh_noise,
         on_step=after_step,
-        eta=0.0,
+        eta=steps.eta_or_usual,
     )
     if not is_finite(latents):
         raise not_finite(bundle, "in the output of the UNet")
@@ -117,9 +112,7 @@ def conditioned(bundle: SVDBundle, pixels: Tensor, noise: Tensor, frames: int, m
     }
 
 
-def _guided(
-    bundle: SVDBundle, conditioning: Conditioning, schedule: Schedule, guidance: VideoGuidance
-) -> Callable[[Tensor, int], Tensor]:
+def _guided(bundle: SVDBundle, conditioning: Conditioning, schedule: Schedule, guidance: VideoGuidance) -> Predict:
     """The network with classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598, eq. 6; 1 is none), which rises
     evenly over the frames. Unguided it is told nothing of the picture: zeros in place of context and latents."""
     frames = conditioning["concat"].shape[1]
@@ -128,10 +121,11 @@ def _guided(
     blind = {key: torch.zeros_like(conditioning[key]) for key in ("context", "concat")}
     both = {key: torch.cat([blind.get(key, rows), rows]) for key, rows in conditioning.items()}
 
-    def predict(noisy: Tensor, index: int) -> Tensor:
+    def predict(noisy: Tensor, index: int, timestep: float | None = None, /) -> Tensor:
+        time = times[index] if timestep is None else torch.tensor(timestep)
         if guidance.first == guidance.last == 1.0:
-            return SVD.predict(bundle, noisy, times[index : index + 1], conditioning)
-        output = SVD.predict(bundle, torch.cat([noisy, noisy]), times[index].expand(2), both)
+            return SVD.predict(bundle, noisy, time.expand(1), conditioning)
+        output = SVD.predict(bundle, torch.cat([noisy, noisy]), time.expand(2), both)
         without, told = output.chunk(2)
         return without + scale * (told - without)
 

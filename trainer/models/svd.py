@@ -3,7 +3,6 @@
 A video is a picture with one dimension more: latents are [B, F, C, h, w], a batch of clips of F frames.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,7 +139,9 @@ class StableVideoDiffusion:
         """Raises UserError."""
         _refuse_words(bundle)
 
-    def encode_chunks(self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]]) -> dict[str, Tensor]:
+    def encode_chunks(
+        self, bundle: Bundle, chunks: Sequence[Sequence[int | Tensor]], *, clip_skip: int = 1
+    ) -> dict[str, Tensor]:
         """Raises UserError."""
         _refuse_words(bundle)
 
@@ -196,11 +197,6 @@ def antialiased(pixels: Tensor, size: tuple[int, int]) -> Tensor:
         padded = F.pad(pixels, padding, mode="reflect")
         pixels = F.conv2d(padded, kernel.expand(channels, 1, *kernel.shape[2:]), groups=channels)
     return F.interpolate(pixels, size=size, mode="bicubic", align_corners=True)
-
-
-def timestep_of(sigma: float) -> float:
-    """What the UNet is asked at: c_noise = 0.25 ln(sigma) (Karras et al. 2022, arXiv 2206.00364, table 1)."""
-    return 0.25 * math.log(sigma)
 
 
 def _refuse_words(bundle: Bundle) -> NoReturn:

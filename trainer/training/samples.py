@@ -9,9 +9,9 @@ from trainer.contract.common import Sampling
 from trainer.contract.generate import GenerateJob
 from trainer.contract.run import Run
 from trainer.contract.train import Samples, TrainJob
+from trainer.generation.denoising import OnStep
 from trainer.generation.metadata import picture_job, write_picture
 from trainer.generation.pipeline import sample
-from trainer.generation.samplers import OnStep
 from trainer.generation.vae import VAE
 from trainer.models.family import Bundle
 
