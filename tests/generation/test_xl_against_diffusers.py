@@ -1,4 +1,4 @@
-"""SDXL and its refiner on tiny models with random weights: what is read, told and drawn, against diffusers."""
+"""SDXL and its refiner on tiny models with random weights: what is read, told and drawn, against diffusers' own."""
 
 from typing import Any
 
@@ -43,6 +43,7 @@ def bundle() -> XLBundle:
 
 
 def pipeline_of(bundle: XLBundle, **scheduler: Any) -> Any:
+    steps: Any = DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, **scheduler)
     pipeline: Any = StableDiffusionXLPipeline(
         vae=bundle.vae,
         text_encoder=bundle.text_encoder,
@@ -50,7 +51,7 @@ def pipeline_of(bundle: XLBundle, **scheduler: Any) -> Any:
         tokenizer=bundle.tokenizer,
         tokenizer_2=bundle.tokenizer_2,
         unet=bundle.unet,
-        scheduler=DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, **scheduler),
+        scheduler=steps,
         add_watermarker=False,
     )
     pipeline.set_progress_bar_config(disable=True)
@@ -112,6 +113,7 @@ def test_a_prompt_is_read_as_diffusers_reads_it(bundle: XLBundle) -> None:
 def test_the_refiner_is_that_of_diffusers() -> None:
     """Its last steps on latents that another model began, with the scores of what is wanted and what is not."""
     bundle: RefinerBundle = made("sdxl_refiner")
+    steps: Any = EulerDiscreteScheduler(**BETAS)
     pipeline: Any = StableDiffusionXLImg2ImgPipeline(
         vae=bundle.vae,
         text_encoder=None,  # pyright: ignore[reportArgumentType]
@@ -119,7 +121,7 @@ def test_the_refiner_is_that_of_diffusers() -> None:
         tokenizer=None,  # pyright: ignore[reportArgumentType]
         tokenizer_2=bundle.tokenizer_2,
         unet=bundle.unet,
-        scheduler=EulerDiscreteScheduler(**BETAS),
+        scheduler=steps,
         requires_aesthetics_score=True,
         force_zeros_for_empty_prompt=False,
         add_watermarker=False,

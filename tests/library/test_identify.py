@@ -85,6 +85,33 @@ def test_parameters_and_precision_are_counted() -> None:
     assert (found.context_width, found.in_channels, found.parts) == (768, 4, ("unet", "vae", "text_encoder"))
 
 
+def test_a_reduced_xl_and_its_refiner_are_told_by_what_they_are_told() -> None:
+    small = layouts.unet(
+        channels=64, context=192, linear=True, vector=1664, multipliers=(1, 2), depths=(0, 2), blocks=1
+    )
+    found = identity_of({f"model.diffusion_model.{name}": shape for name, shape in small.items()})
+    assert (found.family, found.certainty, found.prediction) == (ModelFamily.SDXL, "likely", "epsilon")
+    assert found.reasons[0].endswith("1664 beside it: Stable Diffusion XL key layout, reduced")
+    found = identity_of(
+        {**{f"model.diffusion_model.{name}": shape for name, shape in small.items()}, "v_pred": (0,), "ztsnr": (0,)}
+    )
+    assert (found.prediction, found.zero_terminal_snr) == ("v_prediction", True)
+    small = layouts.unet(
+        channels=64, context=128, linear=True, vector=1408, multipliers=(1, 2), depths=(0, 2), blocks=1
+    )
+    assert (
+        identity_of({f"model.diffusion_model.{name}": shape for name, shape in small.items()}).family
+        == ModelFamily.SDXL_REFINER
+    )
+    small = layouts.unet(
+        channels=64, context=128, linear=True, vector=1000, multipliers=(1, 2), depths=(0, 2), blocks=1
+    )
+    assert (
+        identity_of({f"model.diffusion_model.{name}": shape for name, shape in small.items()}).family
+        == ModelFamily.UNKNOWN
+    )
+
+
 def test_a_reduced_sd1_is_sd1_and_says_what_is_reduced() -> None:
     found = identity_of(layouts.sd1_reduced(128))
     assert (found.kind, found.family, found.prediction) == (Kind.CHECKPOINT, ModelFamily.SD1, "epsilon")

@@ -52,8 +52,8 @@ class Published:
     layout: Callable[[], layouts.Shapes]
     tensors: int
     sha256: str
-    """Of a line "NAME 320x4x3x3" for each tensor, sorted: taken from the modules of Stability-AI/generative-models (UNet
-    and VAE by its configs/inference), open_clip 3.3.0 and transformers 5.23, all made on torch's `meta` device."""
+    """Of a line "NAME 320x4x3x3" for each tensor, sorted: taken from the modules of Stability-AI/generative-models
+    (UNet and VAE, by its configs/inference), open_clip 3.3.0 and transformers 5.23, made on torch's `meta` device."""
 
 
 PUBLISHED = {

@@ -11,7 +11,9 @@ from trainer.contract.common import Hardware
 from trainer.contract.errors import Cancelled, UserError
 from trainer.contract.run import Run
 from trainer.home import Home
+from trainer.models.architecture import FamilyName
 from trainer.models.device import choose
+from trainer.models.family import Prediction
 from trainer.models.opening import nan_tensors, open_model
 
 EXACT = Hardware(device="cpu", precision="fp32")
@@ -36,6 +38,26 @@ def test_a_model_is_opened_by_name_by_path_and_blank(home: Home, tmp_path: Path)
         open_model("blank:nothing like it", home, hardware=EXACT)
     with pytest.raises(Cancelled):
         open_model("my model", home, hardware=EXACT, run=Run(emit=seen.append, cancelled=lambda: True))
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "sdxl_refiner"])
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_every_family_is_opened_by_what_its_files_hold(
+    home: Home, tmp_path: Path, family: FamilyName, prediction: Prediction
+) -> None:
+    made = tiny.single_file(
+        home.models / "checkpoints" / "one.safetensors",
+        family,
+        prediction=prediction,
+        zero_terminal_snr=prediction == "v_prediction",
+    )
+    made.family.save_folder(made, tmp_path / "folder", dtype=None)
+    for source in ("one", str(tmp_path / "folder")):
+        bundle = open_model(source, home, hardware=EXACT)
+        assert (bundle.family.name, bundle.prediction) == (family, prediction)
+        assert (bundle.alphas_cumprod[-1] == 0.0) == (prediction == "v_prediction")
+        assert bundle.latent_scale == (0.13025 if "xl" in family else 0.18215)
+    assert list(bundle.networks) == ["unet", "vae", *bundle.text_encoders]
 
 
 def test_damaged_weights_are_found_by_name() -> None:
@@ -63,8 +85,11 @@ def test_a_device_that_is_missing_is_named() -> None:
         choose(Hardware(device="mps"))
 
 
-def test_an_inpainting_model_loads_and_says_why_it_makes_no_picture_from_words_alone(home: Home) -> None:
-    made = tiny.bundle(in_channels=9)
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_an_inpainting_model_loads_and_says_why_it_makes_no_picture_from_words_alone(
+    home: Home, family: FamilyName
+) -> None:
+    made = tiny.bundle(family, in_channels=9)
     made.family.save(made, home.models / "checkpoints" / "paint.safetensors", dtype=None, metadata={})
     bundle = open_model("paint", home, hardware=EXACT)
     conditioning = bundle.family.encode_text(bundle, ["a cat"])
