@@ -1,4 +1,4 @@
-"""A full-size SD 1.5 checkpoint through the commands that a user types: install, generate, train, generate again.
+"""Full-size checkpoints through the commands that a user types: install, generate, train, generate again.
 
 Takes some minutes and 8 GB of disk: `python packaging/dev.py test -m slow tests/test_full_size_job.py -s`
 """
@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from tests.full_size import write_sd15
+from tests.full_size import LAYOUTS, write_full
+from tests.library import layouts
 from trainer.contract.common import Sampling
 from trainer.generation.pipeline import sample, to_pictures
 from trainer.models.family import Bundle
@@ -41,7 +42,7 @@ finally:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("full") / "full.safetensors"
-    write_sd15(path)
+    write_full(path, "sd15")
     return path
 
 
@@ -99,6 +100,43 @@ def test_install_generate_train_generate(checkpoint: Path, tmp_path: Path) -> No
 
     events, _ = command(home, *generate, "--lora", "ours:0.8")
     assert events[-1]["kind"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "prediction", "because"),
+    [
+        ("sd21-v", "sd2", "v_prediction", "norm1.bias spreads by 0.174, over 0.09: v-prediction"),
+        ("sdxl", "sdxl", "epsilon", "with a vector of 2816 beside it: Stable Diffusion XL"),
+        ("sdxl-v", "sdxl", "v_prediction", "it has the key v_pred and ztsnr: v-prediction"),
+        ("sdxl-refiner", "sdxl_refiner", "epsilon", "the XL refiner, not XL itself"),
+    ],
+)
+def test_install_and_generate(tmp_path: Path, name: str, family: str, prediction: str, because: str) -> None:
+    path, home = tmp_path / f"{name}.safetensors", tmp_path / "home"
+    write_full(path, name, dtype=torch.bfloat16)
+    installed, _ = command(home, "models", "install", str(path), "--link", "--name", name)
+    identity = installed[-1]["identity"]
+    assert (identity["family"], identity["prediction"]) == (family, prediction)
+    assert identity["certainty"] == "certain"
+    assert any(reason.endswith(because) for reason in identity["reasons"])
+    options = ["--size", "256x256", "--steps", "1", "--set", "hardware.precision=bf16"]
+    events, peak = command(home, "generate", "--model", name, "--prompt", "a cat", *options)
+    size = path.stat().st_size
+    path.unlink()
+    assert events[-1]["kind"] == "finished"
+    print(f"{name}: {size / 1e9:.2f} GB, peak memory while generating {peak / 1e9:.2f} GB")
+    assert peak < 2 * size
+
+
+@pytest.mark.parametrize("name", ["sd15-inpainting", "sdxl-inpainting"])
+def test_an_inpainting_model_is_installed_with_reasons(tmp_path: Path, name: str) -> None:
+    path = layouts.write_header_only(tmp_path / f"{name}.safetensors", LAYOUTS[name]())
+    installed, _ = command(tmp_path / "home", "models", "install", str(path), "--link", "--name", name)
+    identity = installed[-1]["identity"]
+    assert (identity["variant"], identity["certainty"]) == ("inpainting", "certain")
+    assert any(
+        reason.endswith("9 channels (picture, mask, masked picture): inpainting") for reason in identity["reasons"]
+    )
 
 
 def kohya_keys_of_sd15() -> set[str]:

@@ -24,6 +24,7 @@ from app.widgets.prompt_box import PromptBox
 from trainer.contract.common import USUAL_ETA, Hardware, LoraUse, Sampling
 from trainer.contract.generate import GenerateJob
 from trainer.library.identity import Kind, ModelFamily
+from trainer.library.suggested import suggested
 
 LARGEST_SEED = 2**32 - 1
 """Of seeds that are drawn here: short enough to be read out. Any that a job takes can be typed."""
@@ -235,8 +236,11 @@ class GenerateForm(QWidget):
         self._know_model()
         self._forget_defaults()
         defaults = self._settings.model_defaults.get(name)
+        if defaults is None:
+            self._take_suggestion()
+            return
         before, taken = self._tree(), _taken(defaults)
-        if defaults is None or not taken:
+        if not taken:
             return
         sampling = {
             **before["sampling"],
@@ -248,6 +252,17 @@ class GenerateForm(QWidget):
         )
         self._before = before
         self._defaults.setText(f"Took this model's {taken}.")
+        self._show_defaults(True)
+
+    def _take_suggestion(self) -> None:
+        """What is known to suit a model of this kind, where the user has said nothing of it."""
+        entry, before = self._model.entry(), self._tree()
+        found = suggested(entry.name, entry.identity) if entry else None
+        if found is None:
+            return
+        self._restore({**before, "sampling": {**before["sampling"], **found.fields()}})
+        self._before = before
+        self._defaults.setText(f"Took the {_listed(list(found.fields()))} that suit this kind of model.")
         self._show_defaults(True)
 
     @Slot()
@@ -394,5 +409,8 @@ def _taken(defaults: ModelDefaults | None) -> str:
         "guidance": "guidance",
         "negative": "negative prompt",
     }
-    taken = [words for name, words in names.items() if getattr(defaults, name)]
-    return " and ".join([", ".join(taken[:-1]), taken[-1]] if len(taken) > 1 else taken)
+    return _listed([words for name, words in names.items() if getattr(defaults, name)])
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -58,7 +58,8 @@ def paths(home: Home) -> list[str]:
 def page(qtbot: QtBot, home: Home, engine: Engine, settings: Settings, paths: list[str]) -> GeneratePage:
     """With its history read and the models listed."""
     layouts.write_header_only(home.models / "checkpoints" / "dreamy.safetensors", layouts.sd1())
-    layouts.write_header_only(home.models / "checkpoints" / "large.safetensors", layouts.sdxl())
+    for name in ("large", "large lightning"):
+        layouts.write_header_only(home.models / "checkpoints" / f"{name}.safetensors", layouts.sdxl())
     lora = layouts.kohya_lora(layouts.lora_modules(768))
     layouts.write_header_only(home.models / "loras" / "kiki.safetensors", lora)
     models = Models(home)
@@ -298,6 +299,26 @@ def test_a_models_defaults_are_taken_and_given_back(page: GeneratePage) -> None:
     assert (job.model, job.prompt, job.negative) == ("dreamy", "changed meanwhile", "")
     assert (job.size, job.sampling) == (None, Sampling())
     assert not page._form._defaults.isVisible()
+
+
+def test_what_suits_a_distilled_model_is_taken_unless_it_has_defaults(page: GeneratePage, settings: Settings) -> None:
+    page.choose_model("large lightning")
+    job = page._form.job()
+    assert job is not None
+    sampling = job.sampling
+    assert (sampling.sampler, sampling.spacing, sampling.steps, sampling.guidance) == ("euler", "trailing", 4, 1.0)
+    text = "Took the steps, guidance, sampler and spacing that suit this kind of model."
+    assert page._form._defaults.text() == text
+    _click(page, "Undo")
+    job = page._form.job()
+    assert job is not None
+    assert job.sampling == Sampling()
+    settings.model_defaults = {"large lightning": ModelDefaults(steps=6)}
+    page.choose_model("large")
+    page.choose_model("large lightning")
+    job = page._form.job()
+    assert job is not None
+    assert (job.sampling.sampler, job.sampling.steps) == (Sampling().sampler, 6)
 
 
 def test_settings_of_a_picture_are_not_overridden_by_defaults(page: GeneratePage) -> None:
