@@ -119,13 +119,13 @@ def test_install_and_generate(tmp_path: Path, name: str, family: str, prediction
     assert (identity["family"], identity["prediction"]) == (family, prediction)
     assert identity["certainty"] == "certain"
     assert any(reason.endswith(because) for reason in identity["reasons"])
-    options = ["--size", "256x256", "--steps", "1", "--set", "hardware.precision=bf16"]
+    options = ["--size", "256x256", "--steps", "1"]
     events, peak = command(home, "generate", "--model", name, "--prompt", "a cat", *options)
     size = path.stat().st_size
     path.unlink()
     assert events[-1]["kind"] == "finished"
     print(f"{name}: {size / 1e9:.2f} GB, peak memory while generating {peak / 1e9:.2f} GB")
-    assert peak < 2 * size
+    assert peak < 24e9
 
 
 @pytest.mark.parametrize("name", ["sd15-inpainting", "sdxl-inpainting"])

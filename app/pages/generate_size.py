@@ -20,7 +20,7 @@ OWN = 0
 STEP = 8
 LONGER = 1.5
 """A portrait's height to its width: what the family still draws well when it was trained on squares."""
-USUAL = {ModelFamily.SD1: 512, ModelFamily.SD2: 768, ModelFamily.SDXL: 1024}
+USUAL = {ModelFamily.SD1: 512, ModelFamily.SD2: 768, ModelFamily.SDXL: 1024, ModelFamily.SDXL_REFINER: 1024}
 """Pixels of the square that models of a family were trained on, where the file does not tell."""
 SDXL_SIZES = ((1024, 1024), (832, 1216), (1216, 832))
 """SDXL was trained on sizes of about one megapixel (Podell et al. 2023, arXiv 2307.01952, appendix I)."""

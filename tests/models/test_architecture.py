@@ -9,6 +9,7 @@ from tests import tiny
 from trainer.contract.errors import UserError
 from trainer.models import sd_keys
 from trainer.models.architecture import Architecture
+from trainer.models.file_shapes import architecture_of
 from trainer.models.networks import without_weights
 from trainer.models.sd import SD1, alphas_cumprod, latent_to_rgb
 
@@ -131,10 +132,10 @@ def test_an_architecture_is_read_back_from_its_files_shapes(name: str) -> None:
         state = network.state_dict()
         entries = sd_keys.part_entries(shape, part, state)
         shapes |= {entry.original: tuple(entry.join(state).shape) for entry in entries}
-    assert Architecture.of_single_file(shapes, shape.family, shape.prediction, shape.default_size) == shape
+    assert architecture_of(shapes, shape.family, shape.prediction, shape.default_size) == shape
     wider = "model.diffusion_model.input_blocks.0.0.weight"
     shapes[wider] = (shapes[wider][0], 9, 3, 3)
-    assert Architecture.of_single_file(shapes, shape.family, shape.prediction, (64, 64)).unet.in_channels == 9
+    assert architecture_of(shapes, shape.family, shape.prediction, (64, 64)).unet.in_channels == 9
 
 
 def test_an_unknown_blank_model_is_refused_with_the_known_ones() -> None:

@@ -11,8 +11,9 @@ from trainer.contract.errors import UserError
 from trainer.library.header import read_tensor_bytes
 from trainer.library.identify import identify, sidecar_text
 from trainer.models import networks, sd_keys
-from trainer.models.architecture import TEXT_PLACES, UNET, VAE, Architecture, FamilyName, TextPlace, UnknownShape
+from trainer.models.architecture import TEXT_PLACES, UNET, VAE, Architecture, FamilyName, TextPlace
 from trainer.models.family import Prediction
+from trainer.models.file_shapes import UnknownShape, architecture_of
 from trainer.models.tensors import TensorFile, write_tensors
 from trainer.models.tokenizer import TOKENS
 
@@ -104,7 +105,7 @@ def _architecture(file: TensorFile, family: FamilyName) -> Architecture:
     size = _resolution(header.metadata.get("modelspec.resolution", "")) or (usual, usual)
     try:
         shapes = {_standard(name, TEXT_PLACES[family]): shape for name, shape in file.shapes().items()}
-        architecture = Architecture.of_single_file(shapes, family, prediction, size)
+        architecture = architecture_of(shapes, family, prediction, size)
     except UnknownShape as unknown:
         raise UserError(f"{file.path.name} {unknown.what}.", unknown.fix, unknown.detail) from unknown
     # A model that predicts noise could tell nothing from pure noise: the mark can only be a mistake there.
