@@ -17,7 +17,8 @@ from trainer.cli.entry import gentle_interrupt
 from trainer.cli.jobs import job_of
 from trainer.cli.output import Output
 from trainer.contract import events
-from trainer.contract.generate import GenerateJob
+from trainer.contract.errors import UserError
+from trainer.contract.generate import GenerateJob, Mask, SecondPass, SourcePicture, Variation
 from trainer.contract.jobfile import job_to_toml
 from trainer.contract.train import TrainJob
 from trainer.home import Home
@@ -79,6 +80,7 @@ def staged(act: str, *more: str) -> list[str]:
         ("generate", "--model", "m", "--prompt", "p", "--steps", "many"),
         ("generate", "--model", "m", "--prompt", "p", "--sampler", "magic"),
         ("generate", "--model", "m", "--prompt", "p", "--lora", "name:strong"),
+        ("generate", "--model", "m", "--prompt", "p", "--variation", "seed"),
         ("train", "--model", "m", "--dataset", "d", "--method", "guessing", "--steps", "1", "--output", "o"),
         ("run", "job.toml", "--set", "steps"),
         ("run", "job.toml", "--set", "a b=1"),
@@ -121,6 +123,22 @@ def test_flags_of_generate_become_the_job() -> None:
     assert (job.size.width, job.size.height) == (512, 768)
     assert [(use.name, use.weight) for use in job.loras] == [("cat", 0.5), ("C:\\x\\dog.safetensors", 1.0)]
     assert arguments.home == Path("h")
+
+
+def test_flags_of_generate_name_a_picture_to_begin_from_and_what_comes_after() -> None:
+    plain = ["generate", "--model", "m", "--prompt", "p"]
+    more = ["--init", "a b.png", "--strength", "0.3", "--mask", "m.png", "--variation", "9:0.2", "--clip-skip", "2",
+            "--set", "source.mask.feather=8"]  # fmt: skip
+    job = job_of(parse([*plain, *more]))
+    assert isinstance(job, GenerateJob)
+    assert job.source == SourcePicture(path="a b.png", strength=0.3, mask=Mask(path="m.png", feather=8))
+    assert (job.variation, job.sampling.clip_skip) == (Variation(seed=9, strength=0.2), 2)
+    job = job_of(parse([*plain, "--second-pass", "1.5"]))
+    assert isinstance(job, GenerateJob)
+    assert job.second_pass == SecondPass(scale=1.5)
+    assert job.source is None
+    with pytest.raises(UserError, match=r"the field source\.path is missing"):
+        job_of(parse([*plain, "--strength", "0.5"]))
 
 
 def test_flags_of_train_become_the_job_and_set_reaches_the_rest() -> None:

@@ -79,7 +79,7 @@ def theirs(made: Any, bundle: SDBundle, strength: float, **more: Any) -> Tensor:
 
 
 def inpainting(bundle: SDBundle, source: Tensor, mask: Tensor) -> dict[str, Any]:
-    """What their pipeline is given: in latents, for of pixels it would draw numbers before those of the noise."""
+    """What their pipeline is given: latents, for with pixels it draws random numbers before those of the noise."""
     hidden = encoded(bundle, pixels() * (mask < 0.5))
     return {"image": source, "mask_image": mask, "masked_image_latents": hidden, "height": 64, "width": 64}
 

@@ -23,6 +23,11 @@ GENERATE_FLAGS = {
     "--guidance": "sampling.guidance",
     "--seed": "seed",
     "--count": "count",
+    "--init": "source.path",
+    "--strength": "source.strength",
+    "--mask": "source.mask.path",
+    "--second-pass": "second_pass.scale",
+    "--clip-skip": "sampling.clip_skip",
     "--out": "output",
 }
 """Flags of `generate`, and the fields of the job that they set."""
@@ -136,6 +141,13 @@ def _fill_generate(parser: Parser, _argv: Sequence[str]) -> None:
         metavar="NAME:WEIGHT",
         help="a LoRA by name or path, and how strongly it acts; may be given several times",
     )
+    parser.add_argument(
+        "--variation",
+        type=_variation,
+        metavar="SEED:STRENGTH",
+        help="turn the noise towards that of another seed, so far: 0 not at all, 1 is the other seed's picture",
+    )
+    _add_set(parser)
 
 
 def _fill_animate(parser: Parser, _argv: Sequence[str]) -> None:
@@ -235,7 +247,13 @@ def _add_fields(parser: Parser, job: "type[Part]", flags: dict[str, str], requir
             type=kind,
             choices=choices,
             required=flag in required,
-            metavar=None if choices else "N" if kind in (int, float) else flag[2:].upper(),
+            metavar=None
+            if choices
+            else "N"
+            if kind in (int, float)
+            else "FILE"
+            if path.endswith(".path")
+            else flag[2:].upper(),
             help=shown.replace("%", "%%"),
         )
 
@@ -243,16 +261,19 @@ def _add_fields(parser: Parser, job: "type[Part]", flags: dict[str, str], requir
 def _field(job: "type[Part]", path: str) -> tuple[type, tuple[str, ...] | None, str, object]:
     """(type of the value, allowed words or None, help, default) of the field at a dotted path.
 
-    Of a union of parts (`method.kind`) the choices are those of all members, and the help is the union's own.
+    Of a union of parts (`method.kind`) the choices are those of all members, and the help is the union's own. In a part
+    that may be left out (`source.strength`) nothing is the default.
     """
     from trainer.contract.fields import about
 
-    parent, _, last = path.rpartition(".")
-    parts = [job]
-    if parent:
-        annotation = job.model_fields[parent].annotation
-        parts = list(get_args(annotation)) or [annotation]
-    words = about(parts[0], last).help if len(parts) == 1 else about(job, parent).help
+    *parents, last = path.split(".")
+    parts, words, is_optional = [job], "", False
+    for parent in parents:
+        words = about(parts[0], parent).help
+        annotation = parts[0].model_fields[parent].annotation
+        is_optional = is_optional or NoneType in get_args(annotation)
+        parts = [part for part in get_args(annotation) if part is not NoneType] or [annotation]
+    words = about(parts[0], last).help if len(parts) == 1 else words
     field = parts[0].model_fields[last]
     choices: tuple[str, ...] = ()
     for part in parts:
@@ -260,7 +281,7 @@ def _field(job: "type[Part]", path: str) -> tuple[type, tuple[str, ...] | None, 
             choices += get_args(part.model_fields[last].annotation)
     of_field = (field.annotation, *get_args(field.annotation))  # the latter for `int | None`
     kind = next((number for number in (int, float) if number in of_field), str)
-    return kind, choices or None, words, field.get_default()
+    return kind, choices or None, words, None if is_optional else field.get_default()
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -279,6 +300,14 @@ def _lora(text: str) -> tuple[str, float]:
         if "/" in weight or "\\" in weight:
             return text, 1.0
         raise argparse.ArgumentTypeError(f"{weight!r} is no weight; write it as NAME:0.8") from None
+
+
+def _variation(text: str) -> tuple[int, float]:
+    seed, colon, strength = text.partition(":")
+    try:
+        return int(seed), float(strength) if colon else 0.1
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not understood; write it as SEED:0.1") from None
 
 
 def _override(text: str) -> str:

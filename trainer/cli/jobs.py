@@ -32,7 +32,8 @@ def job_of(arguments: Namespace) -> Job:
             tree = job_tree(arguments, "train", TRAIN_FLAGS)
             return job_from_tree(with_overrides(tree, arguments.overrides))
         case "generate":
-            return job_from_tree(_tree(arguments, "generate", GENERATE_FLAGS))
+            tree = _tree(arguments, "generate", GENERATE_FLAGS)
+            return job_from_tree(with_overrides(tree, arguments.overrides))
         case "animate":
             return job_from_tree(_tree(arguments, "video", VIDEO_FLAGS))
         case _:
@@ -56,6 +57,8 @@ def _tree(arguments: Namespace, kind: str, flags: dict[str, str]) -> Tree:
         tree["size"] = {"width": arguments.size[0], "height": arguments.size[1]}
     if kind == "generate" and arguments.lora:
         tree["loras"] = [{"name": name, "weight": weight} for name, weight in arguments.lora]
+    if kind == "generate" and arguments.variation is not None:
+        tree["variation"] = {"seed": arguments.variation[0], "strength": arguments.variation[1]}
     if not arguments.json:
         tree["previews"] = {"every": 0}  # nobody sees them
     return tree

@@ -56,9 +56,9 @@ class Economy:
     def _do_with_less(self, count: int) -> None:
         if count > 1:
             self._at_once = count // 2
-            many = "one picture" if self._at_once == 1 else f"{self._at_once} pictures"
+            many = "one" if self._at_once == 1 else str(self._at_once)
             self._run.warn(
-                f"Memory ran out for {count} pictures at once, so {many} at a time are made.",
+                f"Memory ran out for {count} pictures at once, so they are made {many} at a time.",
                 f"Set batch_size to {self._at_once} to spare the attempt.",
             )
         else:
