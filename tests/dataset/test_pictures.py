@@ -10,7 +10,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, ImageFile
 
 from trainer.contract.errors import UserError
-from trainer.dataset.pictures import MAX_PIXELS, PictureError, Size, decode, load, measure
+from trainer.dataset.pictures import MAX_PIXELS, PictureError, Size, decode, load, measure, opacity
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -178,6 +178,28 @@ def test_what_is_transparent_is_white() -> None:
     assert [seen.getpixel((x, 0)) for x in range(2)] == [(255, 127, 127), BLUE]
     key = png(2, 1, 8, 2, bytes([*RED, *BLUE]), chunk(b"tRNS", struct.pack(">3H", *RED)))
     assert [see(key).getpixel((x, 0)) for x in range(2)] == [WHITE, BLUE]
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+def test_opacity_is_turned_upright_as_the_picture_is(format: str, orientation: int) -> None:
+    """Where it is clear the picture is white, and its white quarter alone is clear."""
+    clear = corners().convert("RGBA")
+    clear.putalpha(Image.new("L", clear.size, 255))
+    clear.paste((255, 255, 255, 0), (clear.width // 2, clear.height // 2, clear.width, clear.height))
+    data = encoded(clear, format, exif=exif(orientation), **({"lossless": True} if format == "WEBP" else {}))
+    found, picture = opacity(data, Path("clear")), see(data)
+    assert found is not None
+    assert found.size == picture.size
+    width, height = found.size
+    places = [(x, y) for y in (height // 4, height * 3 // 4) for x in (width // 4, width * 3 // 4)]
+    assert [found.getpixel(place) for place in places] == [0 if name == "W" else 255 for name in UPRIGHT[orientation]]
+
+
+def test_a_picture_without_transparency_has_no_opacity() -> None:
+    assert opacity(encoded(corners(), "JPEG"), Path("whole")) is None
+    with pytest.raises(PictureError, match="damaged"):
+        opacity(encoded(corners().convert("RGBA"), "PNG")[:-30], Path("cut"))
 
 
 def test_one_bit_and_palette_and_grey() -> None:

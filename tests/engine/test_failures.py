@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from trainer.contract import events
-from trainer.contract.common import Size
+from trainer.contract.common import Hardware, Size
 from trainer.contract.convert import ConvertJob
 from trainer.contract.errors import Cancelled, UserError, ran_out_of_memory
-from trainer.contract.generate import GenerateJob
+from trainer.contract.generate import GenerateJob, SecondPass
 from trainer.contract.jobfile import Job
 from trainer.contract.measure import MeasureJob
 from trainer.contract.run import Run
@@ -88,6 +88,13 @@ def performed(
     monkeypatch.setattr(execute, "execute", work)
     told: list[events.Event] = []
     return execute.execute_reporting(job, Run(told.append), execute.Session(home)), told
+
+
+def test_what_a_picture_could_do_without_is_proposed() -> None:
+    job = GenerateJob(second_pass=SecondPass(scale=2.5), hardware=Hardware(tiles="off"), batch_size=4)
+    fix = failures.memory_proposals(job)
+    for words in ("batch_size to 1 (now 4)", "hardware.tiles to auto", "second_pass.scale (now 2.5)"):
+        assert words in fix
 
 
 @pytest.mark.parametrize("error", [None, Cancelled(), UserError("No.", "Yes."), MemoryError(), KeyError("x")])

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from tests import tiny
 from tests.generation.fake import fake_model
 from trainer.contract import events
-from trainer.contract.common import Sampling, Size
+from trainer.contract.common import Hardware, Sampling, Size
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob, Mask, Previews, SecondPass, SourcePicture, Variation
 from trainer.contract.jobfile import job_from_tree, job_to_toml, read_job
 from trainer.contract.run import Run
-from trainer.engine.execute import Session
+from trainer.engine.execute import Session, execute
 from trainer.generation.economy import Economy
 from trainer.generation.metadata import read_metadata
 from trainer.generation.prompts import encode
@@ -321,3 +321,20 @@ def test_a_model_that_the_session_drops_gives_its_memory_back_whoever_holds_it(h
     assert session.bundle("tiny", GenerateJob().hardware.model_copy(update={"tiles": "on"}), Run([].append)) is held
     session.drop()
     assert {parameter.device.type for parameter in held.unet.parameters()} == {"meta"}
+
+
+def test_the_engine_opens_the_second_model_in_place_of_the_first(home: Home) -> None:
+    for seed, name in enumerate(("base", "fine")):
+        made_of = tiny.bundle(seed=seed)
+        made_of.family.save(made_of, home.models / "checkpoints" / f"{name}.safetensors", dtype=None, metadata={})
+    hardware = Hardware(device="cpu", precision="fp32")
+    session = Session(home)
+    first = session.bundle("base", hardware, Run([].append))
+    job = GenerateJob(model="base", prompt="a fox", sampling=STEPS, hardware=hardware, previews=QUIET, count=2)
+    alone = execute(job, Run([].append), session)
+    job = job.model_copy(update={"second_pass": SecondPass(scale=1, upscaler="latent", model="fine")})
+    paths = execute(job, Run([].append), session)
+    assert next(first.unet.parameters()).device.type == "meta"
+    assert not np.array_equal(pixels(paths[0]), pixels(alone[0]))
+    again = execute(stored(paths[1]), Run([].append), session)
+    assert np.array_equal(pixels(again[0]), pixels(paths[1]))

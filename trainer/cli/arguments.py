@@ -4,6 +4,7 @@ and the verbs that touch no job start quicker without them."""
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 if TYPE_CHECKING:

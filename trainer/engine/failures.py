@@ -84,6 +84,10 @@ def _generation_proposals(job: GenerateJob) -> list[str]:
         proposals.append(f"choose a smaller size (now {job.size.width}x{job.size.height})")
     if job.hardware.precision == "fp32":
         proposals.append("set hardware.precision to auto")
+    if job.hardware.tiles == "off":
+        proposals.append("set hardware.tiles to auto")
+    if job.second_pass is not None:
+        proposals.append(f"lower second_pass.scale (now {job.second_pass.scale:g})")
     return proposals
 
 

@@ -41,8 +41,12 @@ def noise_source(
     sources: Sequence[NoiseGenerator], shape: Sequence[int], device: torch.device | str = "cpu"
 ) -> FreshNoise:
     """Noise of `shape` (of one picture: C, h, w) for each generator in turn: [B, C, h, w] in fp32 on `device`."""
+    there = torch.device(device)
 
     def fresh() -> Tensor:
-        return torch.stack([source.randn(shape) for source in sources]).to(device)
+        drawn = torch.stack([source.randn(shape) for source in sources])
+        if there.type == "cuda":  # from pinned memory it gets there without waiting for what the card still does
+            return drawn.pin_memory().to(there, non_blocking=True)
+        return drawn.to(there)
 
     return fresh

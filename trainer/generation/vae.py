@@ -108,6 +108,8 @@ class VAE:
 
     def _is_large(self, height: int, width: int) -> bool:
         pixels = height * width * self._bundle.pixels_per_latent**2
+        if max(height, width) <= TILE_SIDES[0]:
+            return False
         if pixels > LARGE:
             return True
         needed = pixels * VALUES_PER_PIXEL * self._at_work.dtype.itemsize
