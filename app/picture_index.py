@@ -76,6 +76,8 @@ def words_of(path: str, name: str) -> str:
         tree = json.loads(reader.text(JOB_CHUNK))
     except ValueError:
         tree = None
+    if isinstance(tree, dict) and isinstance(tree.get("base"), dict):  # the sheet of a grid
+        tree = tree["base"]
     if isinstance(tree, dict):
         parts += [str(tree.get(key, "")) for key in ("prompt", "negative", "model", "seed")]
         loras = tree.get("loras")

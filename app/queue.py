@@ -19,6 +19,7 @@ from app.writing import Writing
 from trainer.contract import events
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
+from trainer.contract.grid import GridJob
 from trainer.contract.jobfile import FORMAT, Job, job_from_tree
 from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
@@ -60,6 +61,8 @@ class Queued:
         match self.job:
             case GenerateJob():
                 return self.job.prompt or "a picture without a prompt"
+            case GridJob():
+                return f"Grid of {self.job.base.prompt or 'a picture without a prompt'}"
             case TrainJob():
                 return self.job.output.name
             case MeasureJob():

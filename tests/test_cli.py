@@ -19,6 +19,7 @@ from trainer.cli.output import Output
 from trainer.contract import events
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob, Mask, SecondPass, SourcePicture, Variation
+from trainer.contract.grid import Axis, GridJob
 from trainer.contract.jobfile import job_to_toml
 from trainer.contract.train import TrainJob
 from trainer.home import Home
@@ -139,6 +140,28 @@ def test_flags_of_generate_name_a_picture_to_begin_from_and_what_comes_after() -
     assert job.source is None
     with pytest.raises(UserError, match=r"the field source\.path is missing"):
         job_of(parse([*plain, "--strength", "0.5"]))
+
+
+def test_axes_of_a_grid_become_the_job(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = [
+        "--model",
+        "starter",
+        "--prompt",
+        "a cat",
+        "--x",
+        "sampling.guidance=1-5 (+2)",
+        "--y",
+        "prompt:cat=cat, dog",
+    ]
+    job = job_of(parse(["grid", *flags]))
+    assert isinstance(job, GridJob)
+    assert job.base.prompt == "a cat"
+    assert job.axes[0] == Axis(field="sampling.guidance", values=("1", "3", "5"))
+    assert job.axes[1] == Axis(field="prompt", search="cat", values=("cat", "dog"))
+    for bad in ("guidance", "=3", "seed=", "seed=1-3 (0)"):
+        with pytest.raises(SystemExit):
+            parse(["grid", "--model", "m", "--prompt", "p", "--x", bad])
+        assert "--x" in capsys.readouterr().err
 
 
 def test_flags_of_train_become_the_job_and_set_reaches_the_rest() -> None:

@@ -97,6 +97,12 @@ def test_a_picture_can_be_made_again_from_itself(home: Home) -> None:
         assert read_metadata(again).job == stored
 
 
+def test_noise_as_a_card_draws_it_makes_another_picture_and_the_same_again(home: Home) -> None:
+    jobs = [GenerateJob(sampling=Sampling(steps=2, sampler="euler_a", noise=noise)) for noise in ("cpu", "nv", "nv")]
+    ours, theirs, again = (pixels(made(job, home)[0][0]) for job in jobs)
+    assert theirs == again != ours
+
+
 def test_prompts_are_encoded_once_for_all_pictures(home: Home) -> None:
     _, _, family = made(GenerateJob(prompt="a cat", negative="bad", sampling=STEPS, count=3), home)
     assert family.encoded == [["bad", "a cat"]]

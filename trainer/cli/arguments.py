@@ -158,6 +158,18 @@ def _fill_animate(parser: Parser, _argv: Sequence[str]) -> None:
     parser.add_argument("--size", type=_size, metavar="WxH", help="size in pixels (default: the model's own)")
 
 
+def _fill_grid(parser: Parser, argv: Sequence[str]) -> None:
+    _fill_generate(parser, argv)
+    for axis, words in (("x", "across"), ("y", "down"), ("z", "one sheet after the other")):
+        parser.add_argument(
+            f"--{axis}",
+            type=_axis,
+            required=axis == "x",
+            metavar="FIELD=VALUES",
+            help=f"what changes {words}: sampling.guidance=3,5,7 or seed=1-5; prompt:cat=cat,dog replaces a word",
+        )
+
+
 def _fill_train(parser: Parser, _argv: Sequence[str]) -> None:
     from trainer.contract.train import TrainJob
 
@@ -209,6 +221,7 @@ VERBS: dict[str, tuple[str, Callable[[Parser, Sequence[str]], None]]] = {
     "resume": ("Go on with a training run", _fill_resume),
     "generate": ("Make pictures from a prompt", _fill_generate),
     "animate": ("Make a video from a picture", _fill_animate),
+    "grid": ("Make a grid of pictures that differ in some fields", _fill_grid),
     "train": ("Train on a folder of pictures", _fill_train),
     "models": ("Look after model files", _fill_models),
     "dataset": ("Look after pictures and captions", _fill_dataset),
@@ -309,6 +322,21 @@ def _variation(text: str) -> tuple[int, float]:
         return int(seed), float(strength) if colon else 0.1
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not understood; write it as SEED:0.1") from None
+
+
+def _axis(text: str) -> dict[str, Any]:
+    """`field=values`, or `field:words=values` where each value takes the place of the words."""
+    from trainer.contract.errors import UserError
+    from trainer.contract.grid import axis_values, takes_numbers
+
+    path, equals, values = text.partition("=")
+    field, _, search = path.strip().partition(":")
+    if not equals or not field or not values.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not understood; write it as sampling.guidance=3,5,7")
+    try:
+        return {"field": field, "search": search, "values": axis_values(values, numbers=takes_numbers(field))}
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _override(text: str) -> str:

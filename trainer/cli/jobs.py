@@ -36,6 +36,10 @@ def job_of(arguments: Namespace) -> Job:
             return job_from_tree(with_overrides(tree, arguments.overrides))
         case "animate":
             return job_from_tree(_tree(arguments, "video", VIDEO_FLAGS))
+        case "grid":
+            axes = [axis for axis in (arguments.x, arguments.y, arguments.z) if axis is not None]
+            base = with_overrides(_tree(arguments, "generate", GENERATE_FLAGS), arguments.overrides)
+            return job_from_tree({"kind": "grid", "base": base, "axes": axes})
         case _:
             return job_from_tree({**job_tree(arguments, "convert", CONVERT_FLAGS), "model": arguments.model})
 

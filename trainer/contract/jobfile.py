@@ -10,13 +10,18 @@ from pydantic import Field, TypeAdapter, ValidationError
 from trainer.contract.convert import ConvertJob
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
+from trainer.contract.grid import GridJob
 from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
 from trainer.contract.video import VideoJob
 
-Job = Annotated[GenerateJob | VideoJob | TrainJob | ConvertJob | MeasureJob, Field(discriminator="kind")]
-JOB_KINDS: dict[str, type[GenerateJob] | type[VideoJob] | type[TrainJob] | type[ConvertJob] | type[MeasureJob]] = {
+Job = Annotated[GenerateJob | GridJob | VideoJob | TrainJob | ConvertJob | MeasureJob, Field(discriminator="kind")]
+JOB_KINDS: dict[
+    str,
+    type[GenerateJob] | type[GridJob] | type[VideoJob] | type[TrainJob] | type[ConvertJob] | type[MeasureJob],
+] = {
     "generate": GenerateJob,
+    "grid": GridJob,
     "video": VideoJob,
     "train": TrainJob,
     "convert": ConvertJob,

@@ -14,6 +14,7 @@ from trainer.contract.common import Hardware
 from trainer.contract.convert import ConvertJob
 from trainer.contract.errors import Cancelled, UserError
 from trainer.contract.generate import GenerateJob
+from trainer.contract.grid import GridJob
 from trainer.contract.jobfile import Job
 from trainer.contract.measure import MeasureJob
 from trainer.contract.run import Run
@@ -67,6 +68,10 @@ def execute(job: Job, run: Run, session: Session) -> tuple[Path, ...]:
             second = job.second_pass.model if job.second_pass else ""
             bundle = session.bundle(job.model, job.hardware, run)
             return generate(job, run, session.home, bundle, lambda: session.bundle(second, job.hardware, run))
+        case GridJob():
+            from trainer.generation.grid import make_grid
+
+            return make_grid(job, run, session.home, lambda model, hardware: session.bundle(model, hardware, run))
         case TrainJob():
             from trainer.training.train import train
 
@@ -185,6 +190,8 @@ def _started(job: Job, folder: Path | None) -> events.Started:
             name = job.prompt[:80]
         case VideoJob():
             name = Path(job.picture).stem
+        case GridJob():
+            name = job.base.prompt[:80]
         case ConvertJob():
             name = job.model
         case MeasureJob():

@@ -7,6 +7,7 @@ import traceback
 from trainer.contract import events
 from trainer.contract.errors import UserError, ran_out_of_memory
 from trainer.contract.generate import GenerateJob
+from trainer.contract.grid import GridJob
 from trainer.contract.jobfile import Job
 from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
@@ -51,6 +52,8 @@ def memory_proposals(job: Job | None) -> str:
             proposals = _generation_proposals(job)
         case VideoJob():
             proposals = _video_proposals(job)
+        case GridJob():
+            proposals = _generation_proposals(job.base)
         case _:
             proposals = []
     proposals.append("close other programs that use much memory")

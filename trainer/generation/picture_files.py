@@ -21,15 +21,15 @@ def require_folder(folder: Path, *, room: int) -> None:
 
 
 @contextlib.contextmanager
-def free_path(folder: Path, seed: int, suffix: str = ".png") -> Iterator[Path]:
-    """A path `00001-<seed>.png` whose number no file has, held against other processes until the block ends."""
+def free_path(folder: Path, name: int | str, suffix: str = ".png") -> Iterator[Path]:
+    """A path `00001-<name>.png` whose number no file has, held against other processes until the block ends."""
     with said_as_user_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
         number = _highest_number(folder) + 1
         while (claim := _claim(folder, number)) is None:
             number += 1
     try:
-        yield folder / f"{number:05d}-{seed}{suffix}"
+        yield folder / f"{number:05d}-{name}{suffix}"
     finally:
         claim.unlink(missing_ok=True)
 

@@ -9,6 +9,7 @@ from trainer.contract.a1111 import read_infotext
 from trainer.contract.errors import UserError
 from trainer.contract.found_settings import FoundSettings, Tree
 from trainer.contract.generate import GenerateJob
+from trainer.contract.grid import GridJob
 from trainer.contract.infotext import parse
 from trainer.contract.jobfile import job_from_tree
 from trainer.library.pictures.comfyui import read_comfyui
@@ -76,4 +77,6 @@ def _own_job(text: str, name: str) -> GenerateJob | None:
     if not isinstance(tree, dict):
         raise damaged
     job = job_from_tree(cast(Tree, tree), f"the settings in {name}")
+    if isinstance(job, GridJob):  # the sheet of a grid: what its pictures have in common
+        return job.base
     return job if isinstance(job, GenerateJob) else None
