@@ -142,6 +142,13 @@ def test_flags_of_generate_name_a_picture_to_begin_from_and_what_comes_after() -
         job_of(parse([*plain, "--strength", "0.5"]))
 
 
+def test_the_way_of_another_program_is_one_flag() -> None:
+    flags = ["--model", "m", "--prompt", "p", "--steps", "9", "--as", "comfyui"]
+    job = job_of(parse(["generate", *flags]))
+    assert isinstance(job, GenerateJob)
+    assert (job.sampling.steps, job.sampling.emphasis, job.sampling.noise) == (9, "comfyui", "cpu")
+
+
 def test_axes_of_a_grid_become_the_job(capsys: pytest.CaptureFixture[str]) -> None:
     flags = [
         "--model",

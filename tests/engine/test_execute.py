@@ -15,6 +15,7 @@ from trainer.contract import events
 from trainer.contract.common import Hardware, Sampling, Size
 from trainer.contract.convert import ConvertJob
 from trainer.contract.generate import GenerateJob
+from trainer.contract.grid import Axis, GridJob
 from trainer.contract.jobfile import Job, job_to_toml
 from trainer.contract.measure import MeasureJob
 from trainer.contract.run import Run
@@ -69,6 +70,16 @@ def done(job: Job, session: Session) -> tuple[list[events.Event], tuple[str, ...
 
 def loaded(told: list[events.Event]) -> bool:
     return any(isinstance(event, events.Status) and event.text.startswith("loading") for event in told)
+
+
+def test_a_grid_goes_through_the_same_door(model: Path, tmp_path: Path) -> None:
+    seen: list[events.Event] = []
+    axis = Axis(field="sampling.guidance", values=("1", "7"))
+    job = GridJob(base=picture_job(model, tmp_path / "out"), axes=(axis,))
+    ending = execute_reporting(job, Run(seen.append), Session(Home(tmp_path / "home")))
+    assert isinstance(ending, events.Finished)
+    assert [Path(path).name for path in ending.paths] == ["00001-0.png", "00002-0.png", "00003-grid.png"]
+    assert seen[0] == events.Started(job="grid", name="a cat")
 
 
 def test_the_model_stays_warm_until_its_file_changes_or_a_training_begins(

@@ -131,6 +131,7 @@ def _fill_resume(parser: Parser, _argv: Sequence[str]) -> None:
 
 def _fill_generate(parser: Parser, _argv: Sequence[str]) -> None:
     from trainer.contract.generate import GenerateJob
+    from trainer.contract.reproduce import HABITS
 
     _add_fields(parser, GenerateJob, GENERATE_FLAGS, required=("--model", "--prompt"))
     parser.add_argument("--size", type=_size, metavar="WxH", help="size in pixels (default: the model's own)")
@@ -147,6 +148,9 @@ def _fill_generate(parser: Parser, _argv: Sequence[str]) -> None:
         type=_variation,
         metavar="SEED:STRENGTH",
         help="turn the noise towards that of another seed, so far: 0 not at all, 1 is the other seed's picture",
+    )
+    parser.add_argument(
+        "--as", dest="program", choices=tuple(HABITS), help="reproduce how another program goes about a picture"
     )
     _add_set(parser)
 

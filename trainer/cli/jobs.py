@@ -7,6 +7,7 @@ from trainer.cli.arguments import CONVERT_FLAGS, GENERATE_FLAGS, TRAIN_FLAGS, VI
 from trainer.cli.output import Output
 from trainer.contract import events
 from trainer.contract.jobfile import Job, Tree, job_from_tree, read_tree, with_overrides
+from trainer.contract.reproduce import HABITS
 from trainer.contract.run import Run
 from trainer.engine.execute import Ending, Session, execute_reporting, resume_reporting
 from trainer.home import Home
@@ -59,13 +60,20 @@ def _tree(arguments: Namespace, kind: str, flags: dict[str, str]) -> Tree:
     tree = job_tree(arguments, kind, flags)
     if arguments.size is not None:
         tree["size"] = {"width": arguments.size[0], "height": arguments.size[1]}
-    if kind == "generate" and arguments.lora:
-        tree["loras"] = [{"name": name, "weight": weight} for name, weight in arguments.lora]
-    if kind == "generate" and arguments.variation is not None:
-        tree["variation"] = {"seed": arguments.variation[0], "strength": arguments.variation[1]}
+    if kind == "generate":
+        _fill_generate_tree(tree, arguments)
     if not arguments.json:
         tree["previews"] = {"every": 0}  # nobody sees them
     return tree
+
+
+def _fill_generate_tree(tree: Tree, arguments: Namespace) -> None:
+    if arguments.lora:
+        tree["loras"] = [{"name": name, "weight": weight} for name, weight in arguments.lora]
+    if arguments.variation is not None:
+        tree["variation"] = {"seed": arguments.variation[0], "strength": arguments.variation[1]}
+    if arguments.program is not None:
+        tree["sampling"] = {**tree.get("sampling", {}), **HABITS[arguments.program]}
 
 
 def _demo(arguments: Namespace, run: Run, session: Session, output: Output) -> int:

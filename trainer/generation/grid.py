@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from trainer.contract import events
@@ -35,7 +36,8 @@ def make_grid(job: GridJob, run: Run, home: Home, opened: Opened) -> tuple[Path,
         cell = jobs[place]
         run.check()
         bundle = opened(cell.model, cell.hardware)
-        (pictures[place],) = generate(cell, dataclasses.replace(run, emit=told.emit), home, bundle)
+        second = partial(opened, cell.second_pass.model if cell.second_pass else "", cell.hardware)
+        (pictures[place],) = generate(cell, dataclasses.replace(run, emit=told.emit), home, bundle, second)
         told.done()
     sheets = [_sheet(job, pictures, index, run) for index in sorted({place[2] for place in pictures})]
     return (*(pictures[place] for place in sorted(pictures, key=_row_by_row)), *sheets)
