@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from trainer.contract.a1111 import write_infotext
+from trainer.contract.a1111 import OWN_HABITS, SAMPLER_LABELS, write_infotext
 from trainer.contract.common import Sampling, Size
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
 from trainer.generation.metadata import picture_job, read_metadata, write_picture
+from trainer.generation.samplers import SAMPLERS
 
 
 def picture() -> Image.Image:
@@ -50,6 +51,12 @@ def test_a_job_comes_back_out_of_its_picture(tmp_path: Path, prompt: str) -> Non
     with Image.open(path) as image:
         assert image.size == (24, 16)
         assert image.tobytes() == picture().tobytes()
+
+
+def test_the_words_of_a1111_know_our_samplers_own_spacings() -> None:
+    """trainer/contract/a1111.py can't ask the table of samplers, which loads torch."""
+    known = {name: OWN_HABITS.get(name, label.automatic) for name, label in SAMPLER_LABELS.items()}
+    assert {name: known[name] for name in SAMPLERS} == {name: one.default_spacing for name, one in SAMPLERS.items()}
 
 
 def test_the_job_of_one_picture_says_all_that_decides_it_and_no_more() -> None:
