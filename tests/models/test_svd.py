@@ -132,6 +132,7 @@ def test_single_file_to_folder_to_single_file_loses_no_bit(tmp_path: Path) -> No
     original_file(first)
     bundle = SVD.load(first, device=CPU, dtype=torch.float16)
     SVD.save_folder(bundle, folder, dtype=None)
+    assert "original_rest.safetensors" in map(str, read_folder(folder).files)  # so that installing keeps it
     other = SVD.load(folder, device=CPU, dtype=torch.float16)
     assert other.shape == bundle.shape == replace(tiny_video.architecture(), frames=3)
     SVD.save(other, again, dtype=None, metadata=other.metadata)
