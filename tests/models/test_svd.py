@@ -240,6 +240,17 @@ def test_a_folder_with_another_noise_is_refused(tmp_path: Path) -> None:
         SVD.load(tmp_path / "folder", device=CPU, dtype=torch.float32)
 
 
+def test_in_fp16_the_picture_is_encoded_in_fp32() -> None:
+    exact, half = tiny_video.bundle(), tiny_video.bundle(dtype=torch.float16)
+    before = {name: tensor.clone() for name, tensor in half.vae.state_dict().items()}
+    pixels = drawn(3, 1, 3, 32, 48)
+    with torch.no_grad():
+        exact.vae.load_state_dict({name: tensor.float() for name, tensor in before.items()})
+        torch.testing.assert_close(SVD.encode_pictures(half, pixels), SVD.encode_pictures(exact, pixels))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in half.vae.state_dict().items())
+    assert half.vae.encoder.conv_in.weight.dtype == torch.float16
+
+
 def test_words_are_refused_in_words() -> None:
     bundle = tiny_video.bundle()
     with pytest.raises(UserError, match="reads no prompt"):

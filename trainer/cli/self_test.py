@@ -18,7 +18,18 @@ from trainer.contract.jobfile import Job
 from trainer.files import write_text_atomically
 from trainer.home import Home
 
-PACKAGES = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "pydantic", "pillow", "numpy")
+PACKAGES = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "peft",
+    "accelerate",
+    "safetensors",
+    "pydantic",
+    "pillow",
+    "av",
+    "numpy",
+)
 MODEL = "starter"
 
 

@@ -135,12 +135,12 @@ def _write_frames(path: Path, frames: Sequence[Image.Image], text: str) -> None:
 
 
 def _mp4_comment(path: Path) -> str:
-    with av.open(str(path)) as container:
+    with path.open("rb") as file, av.open(file, format="mp4") as container:
         return container.metadata.get("comment", "")
 
 
 def _picture_comment(path: Path) -> str:
-    with Image.open(path) as image:
+    with Image.open(path, formats=("PNG", "GIF", "WEBP")) as image:
         if image.format == "WEBP":
             comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
         else:
