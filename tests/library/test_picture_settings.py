@@ -197,12 +197,12 @@ def test_invokeai_with_loras_of_version_4() -> None:
     tree = {
         "positive_prompt": "a cat", "rand_device": "cuda", "scheduler": "dpmpp_2m_k", "seed": 5, "steps": 30,
         "cfg_scale": 7, "model": {"key": "1", "hash": "blake3:0a1b", "name": "Dreamy", "base": "sd-1", "type": "main"},
-        "loras": [{"model": {"key": "2", "name": "ink"}, "weight": 0.6}], "clip_skip": 2,
+        "loras": [{"model": {"key": "2", "name": "ink"}, "weight": 0.6}], "seamless_x": True,
     }  # fmt: skip
     found = found_in(invokeai_metadata=json.dumps(tree))
     assert found.job.loras == (LoraUse(name="ink", weight=0.6),)
     assert found.job.sampling == Sampling(sampler="dpmpp_2m", steps=30, noise="nv")
-    assert (found.model_name, found.unread) == ("Dreamy", (("clip_skip", "2"),))
+    assert (found.model_name, found.unread) == ("Dreamy", (("seamless_x", "true"),))
 
 
 def test_invokeai_before_version_3() -> None:
@@ -390,7 +390,7 @@ def test_hostile_texts_take_no_time(key: str, text: str) -> None:
 
 def test_every_name_leads_to_a_sampler_of_ours() -> None:
     known = set(SAMPLERS) | {
-        "ddpm", "pndm", "heun", "dpm2", "dpmpp_2m_sde", "dpmpp_sde", "dpmpp_3m_sde", "unipc", "lcm",
+        "ddpm", "pndm", "heun", "dpm_2", "dpmpp_2m_sde", "dpmpp_sde", "dpmpp_3m_sde", "unipc", "lcm",
     }  # fmt: skip
     assert set(names.COMFYUI_SAMPLERS.values()) | set(names.NOVELAI_SAMPLERS.values()) <= known
     assert {sampler for sampler, _ in names.INVOKEAI_SAMPLERS.values()} <= known

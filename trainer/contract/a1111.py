@@ -76,6 +76,14 @@ EMPHASES: Mapping[str, str] = {"original": "Original", "none": "None", "comfyui"
 NOISES: Mapping[str, str] = {"cpu": "CPU", "nv": "NV"}
 """Where the noise comes from. A1111's `GPU`, which goes without saying there, draws as `NV` does."""
 
+_ETA_KEYS: Mapping[str, str] = {
+    "ddim": "Eta DDIM",
+    "euler_a": "Eta",
+    "dpmpp_2m_sde": "Eta",
+    "dpmpp_sde": "Eta",
+    "dpmpp_3m_sde": "Eta",
+}
+
 _SPECIAL = ("karras", "exponential")
 """Automatic spacings that are written out, for A1111 before 1.9 took another."""
 
@@ -95,7 +103,7 @@ PLAIN: Mapping[str, tuple[str, _Reader]] = {
 }
 """Keys that say one field, and how their values are read. Whatever has no field is listed as unread."""
 
-_DEFAULTS: Mapping[str, object] = {"Clip skip": 1, "Eta DDIM": 0.0}
+_DEFAULTS: Mapping[str, object] = {"Clip skip": 1, "Eta DDIM": 0.0, "Eta": 1.0}
 """Not written, and not missed where no field takes them."""
 
 _SAID_ELSEWHERE = frozenset({"Version", "Model", "Model hash", "Lora hashes", "TI hashes", "TI", "Hashes", "User"})
@@ -124,11 +132,11 @@ def write_infotext(job: GenerateJob, size: tuple[int, int], *, model: str, model
         ("Clip skip", _value_at(tree, "sampling.clip_skip")),
         ("RNG", NOISES.get(str(_value_at(tree, "sampling.noise")), "CPU")),
         *((key, _value_at(tree, PLAIN[key][0])) for key in ("Hires upscale", "Hires steps")),
-        ("Eta DDIM" if job.sampling.sampler == "ddim" else "Eta", _unusual_eta(job.sampling)),
+        (_ETA_KEYS.get(job.sampling.sampler, ""), _unusual_eta(job.sampling)),
         ("Emphasis", EMPHASES[job.sampling.emphasis] if job.sampling.emphasis != "original" else None),
         ("Version", "Gesso"),
     ]
-    said = [(key, value) for key, value in settings if value not in (None, "") and value != _DEFAULTS.get(key)]
+    said = [(key, value) for key, value in settings if key and value not in (None, "") and value != _DEFAULTS.get(key)]
     prompt = _without_nul(" ".join([job.prompt, *_lora_tags(job.loras)])).strip()
     negative = _without_nul(job.negative)
     text = compose(prompt, negative, said)

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainer.models.architecture import LATENT_SCALE, Shapes, UnknownShape, VAEShape
+from trainer.models.architecture import LATENT_SCALE, VAEShape
+from trainer.models.file_shapes import Shapes, UnknownShape
 
 UNET = "model.diffusion_model."
 DECODER = "first_stage_model.decoder."

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from trainer.contract.errors import UserError
 from trainer.models import networks, svd_keys
-from trainer.models.architecture import UnknownShape
+from trainer.models.file_shapes import UnknownShape
 from trainer.models.sd_keys import Entry
 from trainer.models.svd_architecture import DECODER, ENCODER, UNET, VISION, VideoArchitecture
 from trainer.models.svd_networks import VideoParts, without_weights

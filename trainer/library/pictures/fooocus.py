@@ -17,7 +17,7 @@ from trainer.library.pictures.names import COMFYUI_SAMPLERS, COMFYUI_SCHEDULES, 
 SOURCE = "Fooocus"
 
 _READ = ("prompt", "negative_prompt", "full_prompt", "full_negative_prompt", "steps", "guidance_scale", "seed")
-_OTHERS = ("resolution", "sampler", "scheduler", "base_model", "base_model_hash", "metadata_scheme", "version")
+_OTHERS = ("resolution", "sampler", "scheduler", "base_model", "base_model_hash", "clip_skip", "metadata_scheme")
 
 
 def read_fooocus(text: str) -> FoundSettings | None:
@@ -32,6 +32,7 @@ def read_fooocus(text: str) -> FoundSettings | None:
     reading.take(tree, "steps", "sampling.steps", whole_number)
     reading.take(tree, "guidance_scale", "sampling.guidance", real_number)
     reading.take(tree, "seed", "seed", whole_number)
+    reading.take(tree, "clip_skip", "sampling.clip_skip", whole_number)
     said = text_of(tree.get("resolution"))
     sides = [whole_number(number) for number in re.findall(r"\d{1,6}", said)]
     if len(sides) == 2:
@@ -41,7 +42,7 @@ def read_fooocus(text: str) -> FoundSettings | None:
         set_spacing(reading, COMFYUI_SCHEDULES.get(schedule), schedule)
     name, checksum = text_of(tree.get("base_model")), text_of(tree.get("base_model_hash"))
     reading.set_model(short_name(name), checksum)
-    reading.leave_rest(tree, (*_READ, *_OTHERS))
+    reading.leave_rest(tree, (*_READ, *_OTHERS, "version"))
     return reading.found()
 
 

@@ -18,7 +18,7 @@ from trainer.library.pictures.names import INVOKEAI_SAMPLERS, set_sampler, set_s
 SOURCE = "InvokeAI"
 
 _FIELDS = ("positive_prompt", "negative_prompt", "width", "height", "seed", "steps", "cfg_scale", "scheduler", "model")
-_OTHER_FIELDS = ("loras", "rand_device", "app_version", "generation_mode")
+_OTHER_FIELDS = ("loras", "rand_device", "app_version", "generation_mode", "cfg_rescale_multiplier", "clip_skip")
 _WEIGHED = re.compile(r"[\w)][+-]+(?=[\s,.)]|$)|\)[\d.]+")
 """Weights in its own language: `word++`, `(two words)1.3`."""
 
@@ -31,6 +31,11 @@ def read_invokeai(text: str) -> FoundSettings | None:
     reading = Reading(SOURCE)
     _read_words(text_of(tree.get("positive_prompt")), text_of(tree.get("negative_prompt")), reading)
     _read_numbers(tree, reading)
+    if real_number(tree.get("cfg_rescale_multiplier")):
+        reading.take(tree, "cfg_rescale_multiplier", "sampling.guidance_rescale", real_number)
+    skipped = whole_number(tree.get("clip_skip"))
+    if skipped:  # it counts the layers that are left out, where 1 is already the last but one
+        reading.set_all({"sampling.clip_skip": skipped + 1}, "clip_skip", skipped)
     _read_sampler(text_of(tree.get("scheduler")), reading)
     reading.set("sampling.noise", "nv" if tree.get("rand_device") == "cuda" else "cpu", "rand_device")
     model = _inner(tree, "model")

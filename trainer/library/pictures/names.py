@@ -9,7 +9,7 @@ COMFYUI_SAMPLERS: Mapping[str, str] = {
     "euler": "euler",
     "euler_ancestral": "euler_a",
     "heun": "heun",
-    "dpm_2": "dpm2",
+    "dpm_2": "dpm_2",
     "dpmpp_2m": "dpmpp_2m",
     "dpmpp_2m_sde": "dpmpp_2m_sde",
     "dpmpp_2m_sde_gpu": "dpmpp_2m_sde",
@@ -41,8 +41,8 @@ INVOKEAI_SAMPLERS: Mapping[str, tuple[str, str]] = {
     "euler_a": ("euler_a", "linspace"),
     "heun": ("heun", "linspace"),
     "heun_k": ("heun", "karras"),
-    "kdpm_2": ("dpm2", "linspace"),
-    "kdpm_2_k": ("dpm2", "karras"),
+    "kdpm_2": ("dpm_2", "linspace"),
+    "kdpm_2_k": ("dpm_2", "karras"),
     "dpmpp_2m": ("dpmpp_2m", "linspace"),
     "dpmpp_2m_k": ("dpmpp_2m", "karras"),
     "dpmpp_2m_sde": ("dpmpp_2m_sde", "linspace"),
@@ -56,14 +56,14 @@ INVOKEAI_SAMPLERS: Mapping[str, tuple[str, str]] = {
     "k_euler": ("euler", "linspace"),  # before version 3
     "k_euler_a": ("euler_a", "linspace"),
     "k_heun": ("heun", "linspace"),
-    "k_dpm_2": ("dpm2", "linspace"),
+    "k_dpm_2": ("dpm_2", "linspace"),
     "k_dpmpp_2": ("dpmpp_2m", "linspace"),
 }
 """Sampler and spacing in one name."""
 NOVELAI_SAMPLERS: Mapping[str, str] = {
     "k_euler": "euler",
     "k_euler_ancestral": "euler_a",
-    "k_dpm_2": "dpm2",
+    "k_dpm_2": "dpm_2",
     "k_dpmpp_2m": "dpmpp_2m",
     "k_dpmpp_2m_sde": "dpmpp_2m_sde",
     "k_dpmpp_sde": "dpmpp_sde",

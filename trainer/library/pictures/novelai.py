@@ -26,7 +26,7 @@ STEP = 1.05
 MOST_BRACKETS = 40
 """Around the same words; more would weigh them more than sevenfold."""
 
-_READ = ("prompt", "uc", "steps", "seed", "scale", "sampler", "noise_schedule", "width", "height", "signed_hash")
+_READ = ("prompt", "uc", "steps", "seed", "scale", "sampler", "noise_schedule", "width", "height", "cfg_rescale")
 _BRACKETS = re.compile(r"([{}\[\]])")
 
 
@@ -42,13 +42,15 @@ def read_novelai(texts: Mapping[str, str]) -> FoundSettings | None:
     reading.take(tree, "seed", "seed", whole_number)
     reading.take(tree, "steps", "sampling.steps", whole_number)
     reading.take(tree, "scale", "sampling.guidance", real_number)
+    if real_number(tree.get("cfg_rescale")):
+        reading.take(tree, "cfg_rescale", "sampling.guidance_rescale", real_number)
     reading.take_size(tree, "width", "height")
     sampler, schedule = text_of(tree.get("sampler")), text_of(tree.get("noise_schedule"))
     if sampler and set_sampler(reading, NOVELAI_SAMPLERS.get(sampler), sampler) and schedule:
         set_spacing(reading, NOVELAI_SCHEDULES.get(schedule), schedule)
     reading.leave("Model", texts.get("Source", ""))
     reading.note("NovelAI's models can't be had, so another one has to make it.")
-    reading.leave_rest(tree, _READ)
+    reading.leave_rest(tree, (*_READ, "signed_hash"))
     return reading.found()
 
 
