@@ -60,6 +60,41 @@ def test_there_and_back_and_read_by_diffusers(tmp_path: Path, family: FamilyName
     assert pipeline.scheduler.config.prediction_type == made.prediction
 
 
+@pytest.mark.parametrize("family", ["sdxl", "sdxl_refiner"])
+def test_folders_of_xl_are_read_by_diffusers(tmp_path: Path, family: FamilyName) -> None:
+    from diffusers import DiffusionPipeline
+
+    made = tiny.bundle(family)
+    path = tmp_path / "folder"
+    made.family.save_folder(made, path, dtype=None)
+    pipeline: Any = DiffusionPipeline.from_pretrained(path, local_files_only=True)
+    assert pipeline.unet.config.addition_time_embed_dim == 256
+    assert pipeline.vae.config.scaling_factor == 0.13025
+    for part, network in made.networks.items():
+        theirs = {sd_keys.plain(key): tensor for key, tensor in getattr(pipeline, part).state_dict().items()}
+        for name, tensor in network.state_dict().items():
+            assert torch.equal(theirs[sd_keys.plain(name)], tensor)
+    with torch.no_grad():
+        ours = made.family.encode_text(made, ["a red cat"])
+        theirs = pipeline.encode_prompt("a red cat", do_classifier_free_guidance=False)
+    torch.testing.assert_close(ours["context"], theirs[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(ours["pooled"], theirs[2], atol=1e-5, rtol=1e-5)
+
+
+def test_a_text_encoder_that_is_there_is_read_whatever_the_pipeline_is_for(tmp_path: Path) -> None:
+    """XL's own pipeline for pictures from pictures has both; the refiner, of the same class, the second alone."""
+    made = tiny.bundle("sdxl")
+    path = tmp_path / "folder"
+    made.family.save_folder(made, path, dtype=None)
+    index = path / "model_index.json"
+    tree = {**json.loads(index.read_text()), "_class_name": "StableDiffusionXLImg2ImgPipeline"}
+    index.write_text(json.dumps(tree))
+    assert same(load(path, "sdxl"), made)
+    index.write_text(json.dumps({**tree, "text_encoder": [None, None]}))
+    with pytest.raises(UserError, match="its UNet needs a text_encoder, and it has none"):
+        load(path, "sdxl")
+
+
 def test_from_folder_to_single_file_and_back(tmp_path: Path) -> None:
     made = tiny.bundle("sd2")
     made.family.save_folder(made, tmp_path / "folder", dtype=None)
@@ -109,6 +144,9 @@ def test_old_names_of_other_layers_stay() -> None:
     [
         ("scheduler", {"beta_schedule": "linear"}, "scheduler has beta_schedule = 'linear'"),
         ("scheduler", {"prediction_type": "sample"}, "neither the noise nor v"),
+        ("scheduler", {"_class_name": "EDMEulerScheduler"}, "scheduler is EDMEulerScheduler"),
+        ("unet", {"time_cond_proj_dim": 256}, "time_cond_proj_dim"),
+        ("unet", {"addition_embed_type": "text_time"}, "addition_embed_type"),
         ("vae", {"scaling_factor": 0.13025}, "VAE has scaling_factor"),
         ("vae", {"norm_num_groups": 4}, "VAE has norm_num_groups"),
         ("text_encoder", {"hidden_act": "relu"}, "hidden_act"),

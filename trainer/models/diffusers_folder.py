@@ -104,6 +104,9 @@ def read(
         raise UserError(f"{source.name} has no averaged (EMA) weights beside its own.", "Use its plain weights.")
     if folder.identity.prediction == "unknown":
         raise _unknown(source, "its UNet predicts neither the noise nor v")
+    lacking = [place.part for place in TEXT_PLACES[family] if place.part not in folder.weights]
+    if lacking:
+        raise _unknown(source, f"its UNet needs a {lacking[0]}, and it has none")
     architecture = _architecture(source, family, folder.identity.prediction)
     zero_snr = folder.identity.zero_terminal_snr and architecture.prediction == "v_prediction"
     architecture = replace(architecture, zero_terminal_snr=zero_snr)
