@@ -17,6 +17,7 @@ from safetensors import safe_open
 
 from tests.full_size import LAYOUTS, write_full
 from tests.library import layouts
+from tests.models.test_full_size import tensors
 from trainer.contract.common import Sampling
 from trainer.generation.pipeline import sample, to_pictures
 from trainer.models.family import Bundle
@@ -126,6 +127,18 @@ def test_install_and_generate(tmp_path: Path, name: str, family: str, prediction
     assert events[-1]["kind"] == "finished"
     print(f"{name}: {size / 1e9:.2f} GB, peak memory while generating {peak / 1e9:.2f} GB")
     assert peak < 24e9
+
+
+def test_xl_is_converted_to_a_folder_and_back_bit_for_bit(tmp_path: Path) -> None:
+    path, folder, back = tmp_path / "xl.safetensors", tmp_path / "folder", tmp_path / "back.safetensors"
+    write_full(path, "sdxl")
+    before, size = tensors(path), path.stat().st_size
+    _, peak = command(tmp_path / "home", "models", "convert", str(path), "--to", "diffusers", "--out", str(folder))
+    path.unlink()
+    command(tmp_path / "home", "models", "convert", str(folder), "--to", "single_file", "--out", str(back))
+    print(f"peak memory while converting: {peak / size:.2f} times the file's size")
+    assert peak < 1.5 * size
+    assert tensors(back) == before
 
 
 @pytest.mark.parametrize("name", ["sd15-inpainting", "sdxl-inpainting"])

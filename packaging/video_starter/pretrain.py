@@ -21,7 +21,7 @@ from clips import FPS, FRAMES, SIZE, draw_clip, random_clip
 from trainer.home import RESOURCES
 from trainer.models.architecture import VAEShape
 from trainer.models.sd import SD1
-from trainer.models.svd import SVD, SVDBundle, timestep_of
+from trainer.models.svd import SVD, SVDBundle
 from trainer.models.svd_architecture import VideoArchitecture, VideoUNetShape, VisionShape
 
 ARCHITECTURE = VideoArchitecture(
@@ -134,7 +134,7 @@ def _loss(bundle: SVDBundle, batch: dict[str, Tensor], step: int) -> Tensor:
     noisy = signal * batch["latents"] + strength * noise
     target = signal * noise - strength * batch["latents"]
     given = conditioning(bundle, batch, draws)
-    times = torch.tensor([timestep_of(float(one)) for one in sigma])
+    times = 0.25 * torch.log(sigma)
     with torch.autocast("cpu", torch.bfloat16):
         velocity = SVD.predict(bundle, noisy, times, given)
     return (velocity.float() - target).square().mean()

@@ -24,7 +24,7 @@ from trainer.contract.run import Run
 from trainer.contract.train import Data, Lora, Output, Steps, TrainJob
 from trainer.home import RESOURCES, Home
 from trainer.models.family import Bundle
-from trainer.models.lora_targets import lora_targets
+from trainer.models.lora_targets import unet_targets
 from trainer.models.opening import open_model
 from trainer.models.sd import StableDiffusion
 from trainer.training.batches import Batch
@@ -46,7 +46,7 @@ def of_the_example(bundle: Bundle) -> dict[str, str]:
 
 
 def all_of_ours(bundle: Bundle) -> dict[str, str]:
-    return lora_targets(bundle, text_encoder=False, convolutions=False)
+    return unet_targets(bundle.unet, convolutions=False)
 
 
 @pytest.mark.parametrize("choice", [of_the_example, all_of_ours])

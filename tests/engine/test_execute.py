@@ -26,6 +26,7 @@ from trainer.engine.execute import Session, execute_reporting, resume_reporting
 from trainer.home import Home
 from trainer.library.folders import read_folder
 from trainer.library.identify import identify_file
+from trainer.models.architecture import FamilyName
 
 CPU = Hardware(device="cpu", precision="fp32")
 SMALL = Size(width=64, height=64)
@@ -163,6 +164,19 @@ def test_a_model_is_converted_to_a_folder_and_back_and_makes_the_same_picture(
         with Image.open(picture) as opened:
             pixels.append(opened.tobytes())
     assert pixels[0] == pixels[1] == pixels[2]
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "sdxl_refiner"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_there_and_back_by_jobs_gives_the_same_file(
+    home: Home, tmp_path: Path, family: FamilyName, dtype: torch.dtype
+) -> None:
+    path = tmp_path / "one.safetensors"
+    tiny.single_file(path, family, dtype=dtype, metadata={"modelspec.title": "My own"})
+    session = Session(home)
+    _, (folder,) = done(ConvertJob(model=str(path), layout="diffusers"), session)
+    _, (back,) = done(ConvertJob(model=folder, output=str(tmp_path / "back.safetensors")), session)
+    assert Path(back).read_bytes() == path.read_bytes()
 
 
 def test_converting_changes_the_precision_and_never_overwrites(model: Path, home: Home) -> None:

@@ -68,9 +68,9 @@ def test_a_preview_is_reckoned_from_some_of_its_steps(
     taken: list[int] = []
     original = measuring.draw
 
-    def draws(job: Any, bundle: Any, prompt: str, sampling: Sampling, on_step: Any) -> Any:
+    def draws(job: Any, bundle: Any, run: Any, prompt: str, sampling: Sampling, on_step: Any) -> Any:
         taken.append(sampling.steps)
-        return original(job, bundle, prompt, sampling, on_step)
+        return original(job, bundle, run, prompt, sampling, on_step)
 
     monkeypatch.setattr(measuring, "draw", draws)
     samples = Samples(prompts=("a square", "a cat"), every=2, sampling=Sampling(steps=900))

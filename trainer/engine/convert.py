@@ -28,9 +28,12 @@ def convert(job: ConvertJob, run: Run, home: Home) -> tuple[Path, ...]:
     from trainer.models.device import SAVED
     from trainer.models.opening import open_model
 
-    # fp32 holds every value of fp16 and bf16 files, so that nothing is lost between reading and writing.
+    # Nothing is lost between reading and writing: weights stay as they are where all are in one format, which takes no
+    # memory beside the file's pages, and else become fp32, which holds every value of fp16 and bf16.
     exact = Hardware(device="cpu", precision="fp32")
-    bundle = open_model(job.model, home, hardware=exact, ema=job.weights == "ema", run=run, makes="either")
+    bundle = open_model(
+        job.model, home, hardware=exact, ema=job.weights == "ema", as_stored=True, run=run, makes="either"
+    )
     run.check()
     precision = _source_precision(bundle.source) if job.precision == "keep" else job.precision
     target = _target(job, bundle.source, precision, home)

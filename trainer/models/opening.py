@@ -10,7 +10,7 @@ from trainer.contract.common import Hardware
 from trainer.contract.errors import UserError
 from trainer.contract.run import Run
 from trainer.home import Home
-from trainer.library.identity import Kind, ModelFamily
+from trainer.library.identity import Identity, Kind, ModelFamily
 from trainer.library.index import Index
 from trainer.models.architecture import Architecture
 from trainer.models.device import choose
@@ -38,14 +38,18 @@ def open_model(
     *,
     hardware: Hardware,
     ema: bool = False,
+    as_stored: bool = False,
     run: Run | None = None,
     makes: Makes = "pictures",
 ) -> Bundle:
     """The model `source`, a name in the library or a path, on the device and in the precision of `hardware`.
 
     `blank:NAME` is resources/architectures/NAME.json with random weights; the caller seeds torch before. `ema` takes
-    the averaged weights of a file that has both. Raises UserError when there is no such model, when it is not one
-    that can be loaded, and when something is missing in it.
+    the averaged weights of a file that has both. `as_stored` leaves weights in half precision as they are where all of
+    the file is in one format: for writing them again, not for computing.
+
+    Raises UserError when there is no such model, when it is not one that can be loaded, and when something is missing
+    in it.
     """
     device, dtype = choose(hardware, run)
     if source.startswith(BLANK):
@@ -54,6 +58,8 @@ def open_model(
     entry = Index(home).find(source, kinds=(Kind.CHECKPOINT,))
     assert entry.identity is not None  # `find` gives nothing that could not be identified
     family = _family(entry.path, entry.identity.family, entry.identity.variant, makes)
+    if as_stored:
+        dtype = _stored(entry.identity, dtype)
     if run is not None:
         run.status(f"loading {entry.name}")
     bundle = family.load(entry.path, device=device, dtype=dtype, ema=ema, progress=_progress(run))
@@ -72,6 +78,12 @@ def nan_tensors(bundle: Bundle) -> list[str]:
         for name, weight in network.state_dict().items()
         if not torch.isfinite(weight).all()
     ]
+
+
+def _stored(identity: Identity, otherwise: torch.dtype) -> torch.dtype:
+    """The half precision that all weights are in; position numbers are whole and don't count."""
+    formats = [name for name in identity.precision if name != "I64"]
+    return {"F16": torch.float16, "BF16": torch.bfloat16}.get(formats[0], otherwise) if len(formats) == 1 else otherwise
 
 
 def _family(path: Path, family: ModelFamily, variant: str, makes: Makes) -> Family:
