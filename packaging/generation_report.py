@@ -176,8 +176,8 @@ def distance(one: Image.Image, other: Image.Image) -> float:
 
 def likeness(small: Image.Image, large: Image.Image) -> float:
     """Correlation of a picture with a larger one in what both show from afar."""
-    both = [np.asarray(each.resize(COARSE, Image.Resampling.BOX), np.float64).ravel() for each in (small, large)]
-    return float(np.corrcoef(np.stack(both))[0, 1])
+    one, other = (np.asarray(each.resize(COARSE, Image.Resampling.BOX), np.float64) for each in (small, large))
+    return float(((one - one.mean()) * (other - other.mean())).mean() / (one.std() * other.std()))
 
 
 def laid_out(pictures: Sequence[tuple[str, Image.Image]]) -> Image.Image:

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from trainer.contract.errors import ran_out_of_memory
@@ -70,13 +69,12 @@ class Economy:
 
 
 @contextlib.contextmanager
-def alone(bundle: Bundle, elsewhere: torch.device | str = "cpu") -> Iterator[None]:
-    """Within the block, every network but the UNet is elsewhere."""
+def alone(bundle: Bundle) -> Iterator[None]:
+    """Within the block, every network but the UNet is in the computer's own memory."""
     others = [network for name, network in bundle.networks.items() if name != "unet"]
     try:
         for network in others:
-            nn.Module.to(network, elsewhere)
-        hand_back_memory(bundle.device)
+            nn.Module.to(network, "cpu")
         yield
     finally:
         for network in others:
