@@ -39,7 +39,7 @@ def test_install_and_animate(checkpoint: Path, tmp_path: Path) -> None:
     size = checkpoint.stat().st_size
     print(f"{events[-1]['seconds']:.0f} s; peak memory {peak / 2**30:.1f} GB, {peak / size:.2f} times the file's size")
     assert peak < 2.5 * size
-    with av.open(events[-1]["paths"][0], "r") as container:
+    with av.open(str(events[-1]["paths"][0]), "r") as container:
         assert len(list(container.decode(video=0))) == 14
 
 

@@ -20,7 +20,7 @@ import pretrain  # noqa: E402 - the script finds the house before it imports fro
 from trainer.models.svd import SVD  # noqa: E402
 
 CLIPS, SEED = 800, 1
-STEPS = 900
+STEPS = 860
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ ln sigma ~ N(0.7, 1.6^2), and the noise on the picture ln sigma ~ N(-3, 0.5^2), 
 have them.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from clips import FPS, FRAMES, SIZE, draw_clip, random_clip
 from trainer.home import RESOURCES
 from trainer.models.architecture import VAEShape
+from trainer.models.family import LATENT_TO_RGB_KEY
 from trainer.models.sd import SD1
 from trainer.models.svd import SVD, SVDBundle
 from trainer.models.svd_architecture import VideoArchitecture, VideoUNetShape, VisionShape
@@ -59,7 +60,7 @@ def blank() -> SVDBundle:
     offset = torch.einsum("ochw,c->o", first, weights["post_quant_conv.bias"])
     state["decoder.conv_in.bias"] = weights["decoder.conv_in.bias"] + offset
     bundle.vae.load_state_dict({name: state[name] for name in bundle.vae.state_dict()})
-    bundle.latent_to_rgb = starter.latent_to_rgb
+    bundle.metadata[LATENT_TO_RGB_KEY] = json.dumps(starter.latent_to_rgb.tolist())
     return bundle
 
 
@@ -153,7 +154,3 @@ def conditioning(bundle: SVDBundle, batch: dict[str, Tensor], draws: torch.Gener
         "concat": (mean * kept[:, None, None, None])[:, None].expand(-1, FRAMES, -1, -1, -1),
         "time_ids": torch.stack([torch.full((count,), FPS - 1.0), batch["motion"].float(), augment], dim=1),
     }
-
-
-def save(bundle: SVDBundle, path: Path, metadata: dict[str, str]) -> None:
-    SVD.save(bundle, path, dtype=torch.float16, metadata=metadata)

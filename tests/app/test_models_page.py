@@ -75,7 +75,7 @@ def test_every_model_is_listed_with_what_ships_and_what_cannot_be_used(
     qtbot: QtBot, home: Home, cat: Path, broken: Path
 ) -> None:
     page = opened(qtbot, home)
-    assert names(page) == ["broken", "cat", "starter"]
+    assert names(page) == ["broken", "cat", "starter", "video-starter"]
     rows = part(page, ModelList).model()
     spoken = [str(rows.index(row, 0).data(Qt.ItemDataRole.AccessibleTextRole)) for row in range(3)]
     assert "is not a safetensors file" in spoken[0]
@@ -90,9 +90,9 @@ def test_each_model_belongs_to_one_kind(qtbot: QtBot, home: Home, cat: Path, bro
     page = opened(qtbot, home)
     kinds = part(page, GroupList)
     shown = [kinds.model().index(row, 0).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(7)]
-    assert shown == ["All, 4", "Checkpoints, 1", "LoRA, 1", "Embeddings, 0", "VAE, 0", "Video, 1", "Can't be used, 1"]
+    assert shown == ["All, 5", "Checkpoints, 1", "LoRA, 1", "Embeddings, 0", "VAE, 0", "Video, 2", "Can't be used, 1"]
     kinds.setCurrentIndex(kinds.model().index(5, 0))
-    assert names(page) == ["svd_xt"]
+    assert names(page) == ["svd_xt", "video-starter"]
 
 
 def test_search_looks_for_all_words_in_name_kind_and_family(qtbot: QtBot, home: Home, cat: Path, video: Path) -> None:
@@ -104,7 +104,7 @@ def test_search_looks_for_all_words_in_name_kind_and_family(qtbot: QtBot, home: 
     assert names(page) == []
     assert "Nothing here fits “DIFFUSION lora rabbit”." in words(page)
     press(page, "Show all models")
-    assert names(page) == ["cat", "starter", "svd_xt"]
+    assert names(page) == ["cat", "starter", "svd_xt", "video-starter"]
 
 
 def test_a_kind_without_models_says_how_to_get_one(qtbot: QtBot, home: Home) -> None:
@@ -184,7 +184,7 @@ def test_removing_asks_in_place_and_moves_to_the_trash(
     with qtbot.waitSignal(models_of(page).changed):
         press(page, "Move to trash")
     assert not cat.exists()
-    assert names(page) == ["starter"]
+    assert names(page) == ["starter", "video-starter"]
 
 
 def test_what_came_with_gesso_cannot_be_removed(qtbot: QtBot, home: Home) -> None:

@@ -154,7 +154,7 @@ def test_a_folder_of_another_program_is_added_counted_and_removed(
     with qtbot.waitSignal(page.folders._models.changed):
         press(page.folders, f"Remove {program}")
     assert settings.model_folders == SettingsFile(home).load().settings.model_folders == []
-    assert [entry.name for entry in page.folders._models.entries] == ["starter"]
+    assert [entry.name for entry in page.folders._models.entries] == ["starter", "video-starter"]
     assert (program / "models" / "loras" / "cat.safetensors").exists()
 
 

@@ -25,7 +25,7 @@ def test_listing_a_thousand_models(home: Home, record: Record) -> None:
         ("checkpoints", layouts.sdxl(), 100),
         ("loras", layouts.kohya_lora(layouts.lora_modules(768)), 700),
     ]
-    wanted: list[str] = ["starter"]  # ships with Gesso
+    wanted: list[str] = ["starter", "video-starter"]  # ships with Gesso
     for place, (folder, shapes, count) in enumerate(kinds):
         for number in range(count):
             path = home.models / folder / f"model-{place}-{number:03d}.safetensors"

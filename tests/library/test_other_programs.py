@@ -48,7 +48,7 @@ def test_a_model_of_another_program_is_found_by_name_and_stays_read_only(home: H
     path = layouts.write_header_only(top / "models" / "Lora" / "people" / "cat.safetensors", LORA)
     layouts.write_header_only(top / "models" / "ControlNet" / "pose.safetensors", LORA)
     name_in_settings(home, top)
-    assert [entry.name for entry in Index(home).models().entries] == ["cat", "starter"]
+    assert [entry.name for entry in Index(home).models().entries] == ["cat", "starter", "video-starter"]
     found = Index(home).find("cat")
     assert (found.path, found.read_only) == (path, True)
 
@@ -71,7 +71,7 @@ def test_settings_that_make_no_sense_name_no_folder(home: Home, saved: str) -> N
     home.root.mkdir()
     (home.root / "settings.json").write_text(saved)
     assert named_folders(home) == ()
-    assert [entry.name for entry in Index(home).models().entries] == ["starter"]
+    assert [entry.name for entry in Index(home).models().entries] == ["starter", "video-starter"]
 
 
 def test_while_the_settings_are_damaged_the_last_good_copy_counts(home: Home, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_while_the_settings_are_damaged_the_last_good_copy_counts(home: Home, tm
 
 def test_a_folder_that_is_gone_stops_nothing(home: Home, tmp_path: Path) -> None:
     name_in_settings(home, tmp_path / "unplugged")
-    assert [entry.name for entry in Index(home).models().entries] == ["starter"]
+    assert [entry.name for entry in Index(home).models().entries] == ["starter", "video-starter"]
 
 
 def test_folders_that_make_no_sense_are_refused(home: Home, tmp_path: Path) -> None:

@@ -72,8 +72,8 @@ def read(
 def write(parts: VideoParts, path: Path, *, dtype: torch.dtype | None) -> None:
     """Write the folder `path`, which must not exist yet, atomically.
 
-    What the original file held beside the networks goes into a file of its own, which diffusers does not look at, so
-    that the original can be written again.
+    What the original file held beside the networks, and its metadata, goes into a file of its own, which diffusers does
+    not look at, so that the original can be written again.
     """
     if path.exists():
         raise UserError(f"{path} exists already.", "Choose another name, or remove it first.")
@@ -89,7 +89,7 @@ def write(parts: VideoParts, path: Path, *, dtype: torch.dtype | None) -> None:
             (partial / part).mkdir()
             target = partial / part / f"{_WEIGHTS[part]}.safetensors"
             write_tensors_inside(target, _fetches(state), dtype=dtype, metadata={"format": "pt"})
-        if parts.unused:
+        if parts.unused or parts.metadata:
             rest = _fetches(parts.unused)
             write_tensors_inside(partial / ORIGINAL_REST, rest, dtype=dtype, metadata=parts.metadata)
         for name, tree in _configs(parts.architecture).items():
