@@ -19,7 +19,7 @@ KINDS: dict[str, tuple[Callable[[], layouts.Shapes], str]] = {
     "an embedding": (lambda: {"emb_params": (4, 768)}, "is an embedding (textual inversion), and a whole model"),
     "SSD-1B": (lambda: layouts.sdxl(depths=(0, 2, 4)), "is a ssd_1b model of Stable Diffusion XL"),
     "CosXL": (lambda: {**layouts.sdxl(), "edm_vpred.sigma_max": (1,)}, "is a cosxl model of Stable Diffusion XL"),
-    "Stable Video Diffusion": (layouts.svd, "belongs to Stable Video Diffusion, which Gesso can't load yet"),
+    "Stable Video Diffusion": (layouts.svd, "belongs to Stable Video Diffusion: it makes videos"),
     "pix2pix": (lambda: layouts.sd1(8), "is a pix2pix model of Stable Diffusion 1.x"),
 }
 

@@ -43,9 +43,9 @@ def test_so_large_a_share_of_the_steps_is_taken(steps: int, strength: float, tak
 
 
 @pytest.mark.parametrize("strength", [0.2, 0.5, 0.9])
-@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "euler_a"])
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name not in ("ddpm", "lcm")])
 def test_from_a_picture_a_sampler_follows_the_exact_flow(name: SamplerName, strength: float) -> None:
-    """On Gaussian data the way from the noised picture to its end is known."""
+    """On Gaussian data the way from the noised picture to its end is known, where no noise is fresh."""
     sampler: Sampler = SAMPLERS[name]
     whole = sampler.schedule(ALPHAS_CUMPROD, sampler.default_spacing, 400, "gesso")
     schedule = tail(whole, steps_taken(400, strength))
