@@ -32,7 +32,7 @@ ICONS = {
     "search": "mdi6.magnify",
     "star": "mdi6.star-outline",
     "starred": "mdi6.star",
-    "vary": "mdi6.dice-multiple-outline",
+    "vary": "mdi6.image-multiple-outline",
     "reuse": "mdi6.arrow-u-left-top",
     "back": "mdi6.arrow-left",
     "compare": "mdi6.compare",
@@ -55,6 +55,22 @@ ICONS = {
     "measure": "mdi6.timer-outline",
     "wait": "mdi6.timer-sand",
     "swap": "mdi6.swap-horizontal",
+    "picture": "mdi6.image-outline",
+    "repaint": "mdi6.image-edit-outline",
+    "enlarge": "mdi6.arrow-expand-all",
+    "again": "mdi6.dice-multiple-outline",
+    "grid": "mdi6.view-grid-plus-outline",
+    "brush": "mdi6.brush",
+    "eraser": "mdi6.eraser",
+    "rectangle": "mdi6.vector-rectangle",
+    "lasso": "mdi6.lasso",
+    "redo": "mdi6.redo",
+    "invert": "mdi6.invert-colors",
+    "fit": "mdi6.fit-to-screen-outline",
+    "previous": "mdi6.step-backward",
+    "next": "mdi6.step-forward",
+    "loop": "mdi6.repeat",
+    "save": "mdi6.content-save-outline",
 }
 """Our names of icons, and the glyphs of Material Design Icons (Apache-2.0) that QtAwesome draws for them."""
 
@@ -261,6 +277,8 @@ QPushButton[kind="quiet"]:focus {{ border: 2px solid {c.accent}; padding: 3px 5p
 QPushButton[kind="mark"] {{ background: transparent; border-color: transparent; padding: 0; }}
 QPushButton[kind="mark"]:hover {{ background: {c.raised}; }}
 QPushButton[kind="mark"]:focus {{ border: 2px solid {c.accent}; }}
+QPushButton[kind="tool"]:checked {{ background: {c.line}; border-color: {c.text}; }}
+QPushButton[kind="tool"]:checked:focus {{ border: 2px solid {c.accent}; }}
 QPushButton[kind="fold"] {{
     background: transparent; border: 1px solid transparent; color: {c.muted}; text-align: left; padding: 4px 0;
 }}
