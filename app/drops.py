@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from app.pictures import read_job
+from app.videos import is_video
 from trainer.contract.errors import UserError
 from trainer.dataset.items import EXTENSIONS
 from trainer.library.folders import is_diffusers_folder
@@ -13,16 +15,23 @@ from trainer.library.pictures.reading import OWN, read_settings
 
 LOOKED_AT = 50
 
-Does = Literal["settings", "install", "folder", "nothing"]
+Does = Literal["settings", "show", "vary", "repaint", "move", "install", "folder", "nothing"]
+OF_PICTURES = ("settings", "show")
+NO_VIDEO_MODEL = "This needs a Stable Video Diffusion model. Install one on the page Models."
 
 
 @dataclass(frozen=True)
 class Use:
-    """What will be done with a file or folder, and that in words."""
+    """What will be done with a file or folder, and that in words; `hint` says more where there is room."""
 
     does: Does
     path: Path
     words: str
+    hint: str = ""
+
+
+Zone = tuple[Use, ...]
+"""What is done when something is let go in one part of the window."""
 
 
 def use_of(path: Path) -> Use:
@@ -38,28 +47,59 @@ def use_of(path: Path) -> Use:
         return Use(
             "nothing", path, f"{name} is a pickle, which could run a program hidden in it: get it as safetensors"
         )
-    if suffix.removeprefix(".") not in EXTENSIONS:
-        return Use("nothing", path, f"Gesso has no use for {name}")
+    if suffix == ".mp4" or suffix.removeprefix(".") in EXTENSIONS:
+        return _use_of_picture(path)
+    return Use("nothing", path, f"Gesso has no use for {name}")
+
+
+def _use_of_picture(path: Path) -> Use:
+    name, fills = path.name, "They fill the form on the page Generate"
     try:
-        found = read_settings(path)
+        if is_video(path) and read_job(path) is not None:
+            return Use("settings", path, f"Use the settings of {name}", fills)
+        found = None if path.suffix.lower() == ".mp4" else read_settings(path)
     except UserError as error:
-        return Use("nothing", path, str(error))
+        return Use("show", path, f"Show {name}", str(error))
     if found is None:
-        return Use("nothing", path, f"{name} remembers no settings; to train on pictures, drop their folder")
+        return Use("show", path, f"Show {name}", "It remembers no settings; to train on pictures, drop their folder")
     made_by = "" if found.source == OWN else f", made by {found.source}"
-    return Use("settings", path, f"Use the settings of {name}{made_by}")
+    return Use("settings", path, f"Use the settings of {name}{made_by}", fills)
 
 
 def uses_of(paths: Sequence[Path]) -> list[Use]:
-    """Of several, what will really be done: one picture's settings, one folder, every model.
+    """Of several, what will really be done: one picture, one folder, every model.
 
     No more than `LOOKED_AT` are looked at, for the mouse stands still meanwhile.
     """
     found = [use_of(path) for path in paths[:LOOKED_AT]]
     kept: list[Use] = []
     for use in found:
-        is_taken = use.does in ("settings", "folder") and any(other.does == use.does for other in kept)
+        group = OF_PICTURES if use.does in OF_PICTURES else (use.does,)
+        is_taken = use.does != "install" and use.does != "nothing" and any(other.does in group for other in kept)
         if not is_taken and use not in kept:
             kept.append(use)
     useful = [use for use in kept if use.does != "nothing"]
     return useful or kept[:1]
+
+
+def zones_of(paths: Sequence[Path], can_move: bool) -> list[Zone]:
+    """Where in the window what is done with these. A picture alone has several; `can_move` is whether there is a
+    model that makes videos."""
+    uses = uses_of(paths)
+    if len(uses) != 1 or uses[0].does not in OF_PICTURES:
+        return [tuple(uses)]
+    (use,) = uses
+    name = use.path.name
+    if use.path.suffix.lower() == ".mp4":  # nothing begins from a video
+        return [(use,)]
+    moves = (
+        Use("move", use.path, "Make it move", "A short video that begins with it")
+        if can_move
+        else Use("nothing", use.path, "Make it move", NO_VIDEO_MODEL)
+    )
+    return [
+        (use,),
+        (Use("vary", use.path, "Vary it", f"New pictures that begin from {name}"),),
+        (Use("repaint", use.path, "Repaint a part", "Mark what is to be made anew; all else stays"),),
+        (moves,),
+    ]

@@ -19,12 +19,14 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImageReader
 
 from app.errand import Errand
+from app.videos import FIRST, SUFFIXES, is_video, words_of_video
 from trainer.files import PARTIAL_PREFIX
 from trainer.home import Home
 from trainer.library.pictures.reading import JOB_CHUNK
 
 PARAMETERS_CHUNK = "parameters"
 """Where A1111 and its kin write prompt and settings."""
+SHOWN = (".png", *SUFFIXES)
 AT_ONCE = 200
 """Pictures read in one errand: the pool is free for other work between two of them."""
 FORMAT = 1
@@ -60,7 +62,7 @@ def _pictures(folder: str) -> Iterator[Found]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.lower().endswith(".png") and not entry.name.startswith(PARTIAL_PREFIX):
+                if _is_shown(entry) and not entry.name.startswith(PARTIAL_PREFIX):
                     with contextlib.suppress(OSError):  # gone meanwhile
                         state = entry.stat()
                         yield Found(state.st_mtime_ns, entry.path, state.st_size)
@@ -68,10 +70,18 @@ def _pictures(folder: str) -> Iterator[Found]:
         return
 
 
+def _is_shown(entry: "os.DirEntry[str]") -> bool:
+    """Pictures, videos, and folders that hold the frames of one."""
+    suffix = os.path.splitext(entry.name)[1].lower()
+    return suffix in SHOWN or (not suffix and os.path.isfile(os.path.join(entry.path, FIRST)))
+
+
 def words_of(path: str, name: str) -> str:
     """What a picture is found by, in one case: prompt, model, LoRAs, seed and its `name` (where it lies)."""
-    reader = QImageReader(path)
     parts = [name]
+    if is_video(path):
+        return "\n".join([*parts, words_of_video(Path(path))]).casefold()
+    reader = QImageReader(path)
     try:
         tree = json.loads(reader.text(JOB_CHUNK))
     except ValueError:

@@ -20,6 +20,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QImage, QImageReader, QPixmap
 
 from trainer.contract.generate import GenerateJob
+from trainer.contract.video import VideoJob
 from trainer.library.pictures.reading import OWN, read_settings
 
 KEPT = 400
@@ -29,18 +30,34 @@ WAITING = 200
 AHEAD = 1
 """Thumbnails go before other work in the pool: somebody is looking."""
 
+PictureJob = GenerateJob | VideoJob
+"""What a picture or video may remember."""
 Index = QModelIndex | QPersistentModelIndex
 Read = Callable[[Path, int], QImage]
 
 
-def read_job(path: Path) -> GenerateJob | None:
-    """The job that makes this picture again; None where the file carries none. Raises UserError when it is damaged."""
+def read_job(path: Path) -> PictureJob | None:
+    """The job that makes this picture or video again; None where the file carries none. Of the sheet of a grid, what
+    its pictures have in common. Raises UserError when it is damaged."""
+    from app.videos import is_video, video_job
+
+    if is_video(path):
+        return video_job(path)
     found = read_settings(path)
     return found.job if found is not None and found.source == OWN else None
 
 
 def read_image(path: Path, side: int = 0) -> QImage:
-    """The picture, upright; with `side` at most that many pixels large, while it is decoded. Null if it can't be."""
+    """The picture, upright; with `side` at most that many pixels large, while it is decoded. Null if it can't be.
+
+    Of a video, its first frame.
+    """
+    if path.suffix.lower() == ".mp4":
+        from app.videos import first_frame
+
+        return first_frame(path, side)
+    if not path.suffix and path.is_dir():
+        path = path / "0001.png"
     reader = QImageReader(str(path))
     reader.setAutoTransform(True)
     size = reader.size()

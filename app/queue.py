@@ -15,7 +15,6 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from app.engine import EngineLink
-from app.writing import Writing
 from trainer.contract import events
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
@@ -23,6 +22,7 @@ from trainer.contract.grid import GridJob
 from trainer.contract.jobfile import FORMAT, Job, job_from_tree
 from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
+from trainer.contract.video import VideoJob
 from trainer.engine.runs import resumable
 from trainer.files import write_text_atomically
 from trainer.home import Home
@@ -32,6 +32,9 @@ STOP_PATIENCE = 2_000
 """Milliseconds in which a job that was asked to stop has to; after them the harder way is offered."""
 KEPT = 200
 """So many ended jobs stay in the list."""
+
+PICTURE_JOBS = (GenerateJob, GridJob, VideoJob)
+"""Those whose results the page Generate shows."""
 
 _numbers = itertools.count(1)
 
@@ -63,6 +66,8 @@ class Queued:
                 return self.job.prompt or "a picture without a prompt"
             case GridJob():
                 return f"Grid of {self.job.base.prompt or 'a picture without a prompt'}"
+            case VideoJob():
+                return f"Video of {Path(self.job.picture).name}"
             case TrainJob():
                 return self.job.output.name
             case MeasureJob():
@@ -88,8 +93,6 @@ class Queue(QObject):
         self._file = home.root / "queue.json"
         self.jobs: list[Queued] = []
         self._is_left = False
-        self._writing = Writing(self._write, self)
-        self._writing.refused.connect(self.trouble)
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.timeout.connect(self._give_up)
@@ -147,7 +150,6 @@ class Queue(QObject):
 
     def leave(self) -> None:
         """The window closes: the file stays as it is, what waits waits, and what runs is said to be broken off."""
-        self._writing.finish()
         self._is_left = True
 
     def clear_ended(self) -> None:
@@ -191,7 +193,7 @@ class Queue(QObject):
             case events.Step():
                 queued.status = ""
                 queued.step, queued.total, queued.seconds_left = event.step, event.total, event.seconds_left
-            case events.Saved() if event.what == "picture":
+            case events.Saved() if event.what in ("picture", "video"):
                 queued.pictures.append(event.path)
             case events.Finished() | events.Failed() | events.Stopped():
                 queued.ending = event
@@ -241,16 +243,15 @@ class Queue(QObject):
     def _changed(self) -> None:
         waiting = [_saved(queued) for queued in self.waiting]
         interrupted = _saved(self.running) if self.running else None
-        saved = {"waiting": waiting, "interrupted": interrupted}
-        self._writing.put(json.dumps(saved, ensure_ascii=False) if waiting or interrupted else "")
+        try:
+            if waiting or interrupted:
+                saved = {"waiting": waiting, "interrupted": interrupted}
+                write_text_atomically(self._file, json.dumps(saved, ensure_ascii=False))
+            elif self._file.exists():  # a disk that can't be written refuses to remove what isn't there, too
+                self._file.unlink()
+        except (UserError, OSError) as error:
+            self.trouble.emit(str(error))
         self.changed.emit()
-
-    def _write(self, text: str) -> None:
-        """In any thread."""
-        if text:
-            write_text_atomically(self._file, text)
-        elif self._file.exists():  # a disk that can't be written refuses to remove what isn't there, too
-            self._file.unlink()
 
     def _forget_oldest(self) -> None:
         ended = [queued for queued in self.jobs if queued.state not in ("waiting", "running")]

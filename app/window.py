@@ -5,8 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
-from PySide6.QtCore import QEvent, QMimeData, QSize, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication
+from PySide6.QtCore import QEvent, QSize, Slot
+from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QFileDialog,
     QLineEdit,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import Actions
+from app.drop_target import DropTarget
 from app.end_notices import EndNotices
 from app.engine import EngineLink
 from app.favourites import Favourites
@@ -34,6 +35,7 @@ from trainer.contract import events
 from trainer.home import Home
 
 if TYPE_CHECKING:  # each page is imported when it is made: the first paint waits for one of them only
+    from app.drops import Zone
     from app.pages.gallery import GalleryPage
     from app.pages.generate import GeneratePage
     from app.pages.models import ModelsPage
@@ -69,7 +71,6 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.setWindowTitle("Gesso")
         self.setMinimumSize(LEAST_SIZE)
-        self.setAcceptDrops(True)
         self._is_leaving = False
         self.home = home
         file = SettingsFile(home)
@@ -84,6 +85,7 @@ class MainWindow(QMainWindow):
         self.end_notices = EndNotices(self, self.queue, self.settings)
         self.frame = Frame(Rail(PAGES), StatusBar(self.engine, self.queue))
         self.notice, self._stack, self._say = self.frame.notice, self.frame.stack, self.frame.status.say
+        self.drops = DropTarget(self, self.frame.overlay, self.models)
         self._remember = Remember(file, self.settings, self._collect, self)
         self.setCentralWidget(self.frame)
         self._connect()
@@ -283,10 +285,18 @@ class MainWindow(QMainWindow):
         """Do with files and folders what they are for."""
         from app.drops import uses_of
 
-        for use in uses_of(paths):
+        self._use(tuple(uses_of(paths)))
+
+    @Slot(object)
+    def _use(self, zone: "Zone") -> None:
+        """Do what was offered."""
+        for use in zone:
             match use.does:
                 case "settings":
                     self._use_again(use.path)
+                case "show" | "vary" | "repaint" | "move":
+                    self.show_page("generate")
+                    self.generate.begin_from(use.path, use.does)
                 case "install":
                     self.show_page("models")
                     self.models_page.install(use.path)
@@ -294,26 +304,7 @@ class MainWindow(QMainWindow):
                     self.show_page("train")
                     self.train.open_folder(use.path)
                 case "nothing":
-                    self._say(use.words)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        from app.drops import uses_of
-
-        dragged = _dropped(event.mimeData())
-        if dragged:
-            event.acceptProposedAction()
-            self.frame.overlay.offer([use.words for use in uses_of(dragged)])
-        elif event.mimeData().hasUrls():
-            event.acceptProposedAction()
-            self.frame.overlay.offer(["Gesso downloads nothing by itself: save the file first, then drop it here"])
-
-    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
-        self.frame.overlay.hide()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.frame.overlay.hide()
-        event.acceptProposedAction()
-        self.take(_dropped(event.mimeData()))
+                    self._say(use.hint or use.words)
 
     # ---- Actions
 
@@ -408,6 +399,7 @@ class MainWindow(QMainWindow):
     # ---- What the parts say to one another
 
     def _connect(self) -> None:
+        self.drops.dropped.connect(self._use)
         self.frame.rail.picked.connect(self.show_page)
         self.frame.rail.menu_asked.connect(self.open_menu)
         self.actions_table.asked.connect(self._do)
@@ -481,8 +473,3 @@ class MainWindow(QMainWindow):
     @Slot()
     def _count_jobs(self) -> None:
         self.frame.rail.count("queue", len(self.queue.waiting) + (self.queue.running is not None))
-
-
-def _dropped(data: QMimeData) -> list[Path]:
-    """The files and folders on this machine that are being dragged."""
-    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

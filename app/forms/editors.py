@@ -86,7 +86,7 @@ def editor_for(info: FieldInfo, about: About) -> Editor:
     if kind is bool:
         made = _check_box(about)
     elif typing.get_origin(kind) is Literal:
-        made = _choice(typing.get_args(kind))
+        made = _choice(typing.get_args(kind), about)
     elif kind is Size:
         made = _size()
     elif kind is int and not optional and bounds.high <= LARGEST_SPIN:
@@ -134,10 +134,10 @@ def _check_box(about: About) -> Editor:
     return made
 
 
-def _choice(allowed: tuple[Any, ...]) -> Editor:
+def _choice(allowed: tuple[Any, ...], about: About) -> Editor:
     box = QComboBox()
     for value in allowed:
-        box.addItem(CHOICES.get(value, str(value)), value)
+        box.addItem(choice_in_words(value, about.label), value)
     calm(box)
     made = Editor(box, box.currentData, lambda value: box.setCurrentIndex(max(0, box.findData(value))))
     box.currentIndexChanged.connect(made.changed)
@@ -172,6 +172,22 @@ CHOICES = {
     "nv": "NVIDIA card's",
 }
 """Values of fields as people know them; others are shown as they are."""
+OWN_CHOICES = {
+    ("Fit", "crop"): "cut off what is too much",
+    ("Fit", "stretch"): "distort it",
+    ("Begin with", "original"): "the picture",
+    ("Upscaler", "lanczos"): "picture (Lanczos)",
+    ("Upscaler", "latent"): "latents",
+    ("Tiles", "auto"): "where memory is short",
+    ("Tiles", "on"): "always",
+    ("Tiles", "off"): "never",
+}
+"""Of values that mean something else in a field of this label."""
+
+
+def choice_in_words(value: Any, label: str = "") -> str:
+    """A value among those that a field offers; `label` is the field's."""
+    return OWN_CHOICES.get((label, value)) or CHOICES.get(value, str(value))
 
 
 def _whole(bounds: Bounds, about: About) -> Editor:

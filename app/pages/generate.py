@@ -4,33 +4,33 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMimeData, QUrl, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QGuiApplication, QImage, QShowEvent
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QFocusEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.errand import Errand
 from app.favourites import Favourites
 from app.models_list import Models
 from app.pages import generate_history
+from app.pages.generate_begin import Beginning, How, enlarged
 from app.pages.generate_form import GenerateForm, drawn_seed
+from app.pages.generate_grid import GridPanel
+from app.pages.generate_grids import Grids
 from app.pages.generate_history import History
+from app.pages.generate_mask import MaskPanel
+from app.pages.generate_pair import Pair
 from app.pages.generate_progress import Progress
 from app.pages.generate_results import Results
-from app.picture_trash import move_to_trash
-from app.picture_words import Opened, not_taken, open_picture
-from app.pictures import read_image
-from app.queue import Queue, Queued
+from app.picture_clipboard import PictureClipboard
+from app.picture_trash import Trash
+from app.picture_words import Opened, open_picture
+from app.queue import Queue
 from app.settings import Settings
 from app.widgets.basics import open_folder, side_by_side, surface
 from app.widgets.compare import ComparePanel
-from trainer.contract import events
 from trainer.contract.common import LoraUse
-from trainer.contract.errors import UserError
-from trainer.contract.found_settings import FoundSettings
-from trainer.contract.generate import GenerateJob
+from trainer.contract.jobfile import Job
 from trainer.home import Home
-from trainer.library.pictures.reading import OWN, read_settings
-from trainer.library.pictures.resolve import resolved
 
 SETTINGS_WIDTH = 340
 
@@ -42,26 +42,33 @@ class GeneratePage(QWidget):
 
     def __init__(self, home: Home, models: Models, queue: Queue, settings: Settings, favourites: Favourites) -> None:
         super().__init__()
-        self._home, self._queue, self._favourites, self._models = home, queue, favourites, models
+        self._home, self._queue, self._favourites = home, queue, favourites
         self._shown: Opened | None = None
         self._wanted = ""
-        self._first: Opened | None = None
-        self._second = ""
+        self._then: tuple[str, How] | None = None
+        """A picture that is being opened, and how it is to be begun from."""
+        self._waits_for_mask = False
         self._errands: dict[object, Errand] = {}
-        self._form = GenerateForm(models, settings)
+        self._form = GenerateForm(home, models, settings)
         self._results = Results()
         self._history = History(home, favourites.is_starred)
         self._comparison = ComparePanel()
         self._progress = Progress(queue, self._form, self._results, self)
-        self._stack = QStackedWidget()
+        self._stack, self._middle = QStackedWidget(), QStackedWidget()
+        self._mask_panel, self._grid_panel = MaskPanel(home), GridPanel(models)
+        self._beginning = Beginning(self._form, models, self._mask_panel, self._middle)
+        self._pair = Pair(self._results, self._history, self._comparison, self._stack)
+        self._grids = Grids(self._form, queue, self._grid_panel, self._middle)
+        self._trash, self._clipboard = Trash(self), PictureClipboard(self)
         self._lay_out()
         self._wire()
 
     def draft(self) -> dict[str, Any]:
-        return self._form.draft()
+        return {**self._form.draft(), "grid": self._grid_panel.draft()}
 
     def set_draft(self, draft: dict[str, Any]) -> None:
         self._form.set_draft(draft)
+        self._grid_panel.set_draft(draft.get("grid", []))
 
     def view(self) -> dict[str, Any]:
         """Beside the form: what is shown, where the history stands, whether the fold is open."""
@@ -79,7 +86,10 @@ class GeneratePage(QWidget):
 
     @Slot()
     def generate(self) -> None:
-        """Queue what the form says; what it says wrong is shown where it stands."""
+        """Queue what the form says; what it says wrong is shown where it stands. A mask is written first."""
+        if self._beginning.save():
+            self._waits_for_mask = True
+            return
         job = self._form.job()
         if job is not None:
             self._add(job)
@@ -92,7 +102,7 @@ class GeneratePage(QWidget):
 
     @Slot()
     def vary(self) -> None:
-        """The picture once more with another seed. The form stays as it is; it decides where no picture is shown."""
+        """The result once more with another seed. The form stays as it is; it decides where no result is shown."""
         job = self._shown.job if self._shown is not None else self._form.job()
         if job is not None:
             self._add(job.model_copy(update={"seed": drawn_seed(), "output": ""}))
@@ -100,7 +110,53 @@ class GeneratePage(QWidget):
     @Slot()
     def reuse(self) -> None:
         if self._shown is not None and self._shown.job is not None:
-            self._take_job(self._shown.job, self._shown.path)
+            self._beginning.take(self._shown.job, self._shown.path)
+
+    @Slot()
+    def start_from(self) -> None:
+        """Vary the picture that is shown."""
+        self._begin("vary")
+
+    @Slot()
+    def repaint_part(self) -> None:
+        """Mark a part of the picture that is shown, to be made anew."""
+        self._begin("repaint")
+
+    @Slot()
+    def animate(self) -> None:
+        """Make a video that begins with the picture that is shown."""
+        self._begin("move")
+
+    @Slot()
+    def enlarge(self) -> None:
+        """Make the picture that is shown again, with a second pass."""
+        job = self._shown.picture_job if self._shown is not None else None
+        if job is not None:
+            larger = enlarged(job)
+            if larger is None:
+                self._results.say("Only a part of this picture was made, so it can't be enlarged.", "warn")
+            else:
+                self._add(larger)
+
+    @Slot()
+    def grid(self) -> None:
+        """Ask which fields of the form change from one picture to the next."""
+        self._beginning.leave()
+        self._grids.open()
+
+    @Slot()
+    def choose_picture(self) -> None:
+        """To begin from, out of all folders."""
+        self._form.source.choose()
+
+    def begin_from(self, path: Path, how: How) -> None:
+        """Show a picture, and begin from it."""
+        self._then = (str(path), how)
+        self.show_picture(str(path))
+
+    def _begin(self, how: How) -> None:
+        if self._shown is not None and not self._shown.image.isNull() and not self._shown.frames:
+            self._beginning.begin(self._shown, how)
 
     @Slot()
     def keep(self) -> None:
@@ -112,21 +168,19 @@ class GeneratePage(QWidget):
     def copy(self) -> None:
         """The picture in its full size on the clipboard; programs that take files get the file."""
         if self._shown is not None:
-            self._start("copy", partial(_read_whole, self._shown.path), self._copied)
+            self._clipboard.copy(self._shown.path)
 
     @Slot()
     def compare(self) -> None:
         """Lay the picture over the next one that is chosen in the history."""
         if self._shown is not None and not self._shown.image.isNull():
-            self._first = self._shown
-            self._results.ask("Now choose the other picture in the history.")
-            self._history.focus()
+            self._pair.begin(self._shown)
 
     @Slot()
     def to_trash(self) -> None:
         """Ask first, in place."""
         if self._shown is not None:
-            self._forget_question()
+            self._pair.forget()
             self._results.ask("Move this picture to the trash?", yes=True)
 
     @Slot()
@@ -171,17 +225,7 @@ class GeneratePage(QWidget):
 
     def take_settings_of(self, path: Path) -> None:
         """Fill the form with what a picture remembers, whichever program made it."""
-        try:
-            found = read_settings(path)
-        except UserError as error:
-            self._results.say(str(error), "error")
-            return
-        if found is None:
-            self._results.say(f"{path.name} holds no settings.", "warn")
-        elif found.source == OWN:
-            self._take_job(found.job, path)
-        else:
-            self._take_found(resolved(found, self._models.entries, self._form.model_name), path)
+        self._beginning.take_settings_of(path)
 
     @Slot(str)
     def show_picture(self, path: str) -> None:
@@ -201,20 +245,11 @@ class GeneratePage(QWidget):
         super().showEvent(event)
         self.refresh()
 
-    def _add(self, job: GenerateJob) -> None:
+    @Slot(object)
+    def _add(self, job: Job) -> None:
         self._leave()
         if self._queue.add(job).state == "running":
             self._results.say("Starting")
-
-    def _take_job(self, job: GenerateJob, path: Path) -> None:
-        self._form.set_job(job)
-        self.said.emit(f"The settings of {path.name} are in the form.")
-
-    def _take_found(self, found: FoundSettings, path: Path) -> None:
-        """Say beside the picture what the form has no place for."""
-        self._form.set_found(found.job)
-        self.said.emit(f"The settings of {path.name}, made by {found.source}, are in the form.")
-        self._results.say(" ".join([*found.notes, *not_taken(found)]), "warn" if found.notes else "muted")
 
     def _start(self, about: str, work: Any, done: Any) -> None:
         if about not in self._errands:
@@ -232,6 +267,9 @@ class GeneratePage(QWidget):
     @Slot(object, object)
     def _opened(self, path: str, opened: Opened) -> None:
         self._errands.pop(path, None)
+        if self._then is not None and self._then[0] == path and not opened.image.isNull():
+            how, self._then = self._then[1], None
+            self._beginning.begin(opened, how)
         if path != self._wanted:
             return
         self._shown = opened
@@ -239,70 +277,48 @@ class GeneratePage(QWidget):
         self._results.set_starred(self._favourites.is_starred(path))
         if not opened.image.isNull() and self._progress.running is None:
             self._results.say(f"{opened.path.name}  ·  {opened.facts}")
-        if self._first is not None and path == self._second:
-            self._compare_with(opened)
+        self._pair.opened(opened)
 
-    @Slot(object, object)
-    def _copied(self, about: str, image: QImage) -> None:
-        self._errands.pop(about, None)
-        if self._shown is None or image.isNull():
-            return
-        both = QMimeData()
-        both.setImageData(image)
-        both.setUrls([QUrl.fromLocalFile(str(self._shown.path))])
-        QGuiApplication.clipboard().setMimeData(both)
-        self.said.emit(f"{self._shown.path.name} is on the clipboard.")
+    @Slot()
+    def _mask_saved(self) -> None:
+        if self._waits_for_mask:
+            self._waits_for_mask = False
+            self.generate()
+
+    @Slot(str)
+    def _refused(self, why: str) -> None:
+        self._waits_for_mask = False
+        self._results.say(why, "warn")
 
     @Slot(str)
     def _picked(self, path: str) -> None:
-        if self._results.question and self._first is None:  # the question was about another picture
+        if self._results.question and not self._pair.is_asking:  # the question was about another picture
             self._results.ask("")
+        self._beginning.leave()
+        self._middle.setCurrentIndex(0)
         self.show_picture(path)
-
-    @Slot(str)
-    def _chosen(self, path: str) -> None:
-        if self._first is None or str(self._first.path) == path:
-            return
-        self._second = path
-        if self._shown is not None and str(self._shown.path) == path:
-            self._compare_with(self._shown)
-
-    def _compare_with(self, second: Opened) -> None:
-        if self._first is not None and not second.image.isNull():
-            self._comparison.show_pair(self._first, second)
-            self._stack.setCurrentWidget(self._comparison)
-        self._forget_question()
 
     @Slot()
     def _leave(self) -> bool:
         """Out of the comparison or an unanswered question. Whether there was one."""
-        was_there = bool(self._results.question) or self._stack.currentWidget() is self._comparison
-        self._stack.setCurrentIndex(0)
-        self._forget_question()
+        was_there = self._pair.leave()
+        was_there = self._beginning.leave() or self._middle.currentIndex() > 0 or was_there
+        self._middle.setCurrentIndex(0)
         return was_there
-
-    def _forget_question(self) -> None:
-        self._first, self._second = None, ""
-        self._results.ask("")
 
     @Slot()
     def _delete(self) -> None:
         """The question was answered with yes."""
-        self._forget_question()
+        self._pair.forget()
         if self._shown is not None:
-            self._start("trash", partial(move_to_trash, [str(self._shown.path)]), self._deleted)
+            self._trash.throw(str(self._shown.path))
 
-    @Slot(object, object)
-    def _deleted(self, about: str, outcome: tuple[list[str], str]) -> None:
-        self._errands.pop(about, None)
-        gone, problem = outcome
-        if problem:
-            self._results.say(problem, "error")
-            return
+    @Slot(object)
+    def _thrown(self, gone: list[str]) -> None:
         following = self._history.beside(gone[0])
         self._favourites.drop(gone)
         self._history.drop(gone)
-        self.said.emit("The picture is in the trash.")
+        self.said.emit("It is in the trash.")
         if self._shown is not None and str(self._shown.path) in gone:
             self._show_next(following)
 
@@ -329,24 +345,37 @@ class GeneratePage(QWidget):
         self._results.set_starred(self._shown is not None and self._favourites.is_starred(self._shown.path))
         self._history.redraw()
 
-    @Slot(object, object, QImage)
-    def _on_preview(self, queued: Queued, preview: events.Preview, image: QImage) -> None:
-        if isinstance(queued.job, GenerateJob):
-            self._shown, self._wanted = None, ""
-            self._results.show_preview(image, f"Preview after step {preview.step} of {preview.total}")
+    @Slot()
+    def _forms(self) -> None:
+        """A picture in progress is on the canvas now."""
+        self._shown, self._wanted = None, ""
 
-    @Slot(object, object)
-    def _on_event(self, queued: Queued, event: events.Event) -> None:
-        if isinstance(queued.job, GenerateJob) and isinstance(event, events.Saved) and event.what == "picture":
-            self._history.add(event.path)
-            self.show_picture(event.path)
+    @Slot(str)
+    def _made(self, path: str) -> None:
+        self._history.add(path)
+        self.show_picture(path)
 
     def _wire(self) -> None:
         self._form.submitted.connect(self.generate)
         self._form.stopping.connect(self.stop)
+        self._form.gridding.connect(self.grid)
+        self._grids.wanted.connect(self._add)
+        self._grid_panel.left.connect(self._leave)
         for signal, then in (
             (self._results.starring, self.keep),
             (self._results.vary, self.vary),
+            (self._results.start_from, self.start_from),
+            (self._results.repainting, self.repaint_part),
+            (self._results.enlarge, self.enlarge),
+            (self._results.animate, self.animate),
+            (self._beginning.told, self.said),
+            (self._trash.gone, self._thrown),
+            (self._trash.refused, self._results.say),
+            (self._clipboard.said, self.said),
+            (self._clipboard.refused, self._results.say),
+            (self._beginning.refused, self._refused),
+            (self._beginning.noted, self._results.say),
+            (self._beginning.mask_saved, self._mask_saved),
             (self._results.reuse, self.reuse),
             (self._results.compare, self.compare),
             (self._results.copy, self.copy),
@@ -355,14 +384,14 @@ class GeneratePage(QWidget):
             (self._results.confirmed, self._delete),
             (self._results.refused, self._leave),
             (self._history.picked, self._picked),
-            (self._history.chosen, self._chosen),
+            (self._history.chosen, self._pair.choose),
             (self._history.starring, self.keep),
             (self._history.deleting, self.to_trash),
             (self._history.listed, self._listed),
             (self._comparison.left, self._leave),
             (self._favourites.changed, self._draw_stars),
-            (self._queue.preview, self._on_preview),
-            (self._queue.happened, self._on_event),
+            (self._progress.forming, self._forms),
+            (self._progress.made, self._made),
         ):
             signal.connect(then)
 
@@ -371,14 +400,12 @@ class GeneratePage(QWidget):
         right.setFixedWidth(generate_history.WIDTH)
         left = surface(self._form, "panel", edge="right")
         left.setFixedWidth(SETTINGS_WIDTH)
+        for panel in (self._results, self._mask_panel, self._grid_panel):
+            self._middle.addWidget(panel)
         work = QWidget()
-        side_by_side(work, left, self._results, right)
+        side_by_side(work, left, self._middle, right)
         self._stack.addWidget(work)
         self._stack.addWidget(self._comparison)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
-
-
-def _read_whole(path: Path, _errand: Errand) -> QImage:
-    return read_image(path)

@@ -3,6 +3,9 @@
 from typing import Any, cast
 
 from pydantic import ValidationError
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from app.widgets.basics import column, label
 
 PLACES = {
     "model": "model",
@@ -14,9 +17,13 @@ PLACES = {
     "seed": "seed",
     "sampling.steps": "steps",
     "sampling.guidance": "guidance",
+    "source.path": "source",
+    "picture": "source",
+    "source.strength": "source",
+    "": "source",
 }
 """Where in the job a fault is, and the field of the form that shows it. Others are shown by their own Form."""
-NAMES = {"negative": "not in the picture", "loras": "LoRA", "count": "pictures"}
+NAMES = {"negative": "not in the picture", "loras": "LoRA", "count": "pictures", "source": "from a picture"}
 """Fields that the form calls otherwise."""
 
 
@@ -40,7 +47,8 @@ def summary(found: dict[str, str]) -> str:
 def in_words(fault: dict[str, Any]) -> str:
     """One plain sentence."""
     known = fault.get("ctx", {})
-    side = {"width": "The width: ", "height": "The height: "}.get(str(fault["loc"][-1]), "")
+    last = str(fault["loc"][-1]) if fault["loc"] else ""
+    side = {"width": "The width: ", "height": "The height: "}.get(last, "")
     match fault["type"]:
         case "int_parsing" | "int_type" | "int_from_float":
             words = "a whole number is needed."
@@ -61,3 +69,16 @@ def in_words(fault: dict[str, Any]) -> str:
         case _:
             words = str(fault["msg"]).removeprefix("Value error, ")
     return side + words if side else words[:1].upper() + words[1:]
+
+
+def with_faults(field: QWidget, *faults: QWidget) -> QWidget:
+    """A field with what may be said below it, which takes no room until it is."""
+    made = column(field, *faults, spacing=2)
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+    return made
+
+
+def hidden(words: str) -> QLabel:
+    made = label("", words)
+    made.hide()
+    return made

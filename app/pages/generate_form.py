@@ -9,26 +9,30 @@ from pydantic import ValidationError
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QScrollArea, QSizePolicy, QWidget
 
-from app.forms.editors import CHOICES, field_editor
-from app.forms.form import Form
+from app.forms.editors import field_editor
+from app.forms.row import LINE
 from app.models_list import Models
-from app.pages.generate_faults import faults, summary
+from app.pages.generate_defaults import DefaultsLine, listed, taken, with_defaults
+from app.pages.generate_faults import faults, hidden, summary, with_faults
+from app.pages.generate_more import More
 from app.pages.generate_size import SizeBox
+from app.pages.generate_source import SourceBox
+from app.pages.generate_video import VideoBox
 from app.remember import NONSENSE
-from app.settings import ModelDefaults, Settings
-from app.widgets.basics import button, column, label, named, row, scrolled_above
-from app.widgets.fold import Fold
+from app.settings import Settings
+from app.widgets.basics import button, column, named, row, scrolled_above
 from app.widgets.lora_list import LoraList
 from app.widgets.model_box import ModelBox
 from app.widgets.prompt_box import PromptBox
-from trainer.contract.common import USUAL_ETA, Hardware, LoraUse, Sampling
+from trainer.contract.common import LoraUse, Sampling
 from trainer.contract.generate import GenerateJob
+from trainer.contract.video import VideoJob
+from trainer.home import Home
 from trainer.library.identity import Kind, ModelFamily
 from trainer.library.suggested import suggested
 
 LARGEST_SEED = 2**32 - 1
 """Of seeds that are drawn here: short enough to be read out. Any that a job takes can be typed."""
-FOLDED = ("sampler", "eta", "spacing", "guidance_rescale", "emphasis", "noise", "compatibility")
 
 Tree = dict[str, Any]
 
@@ -38,37 +42,40 @@ class GenerateForm(QWidget):
 
     submitted = Signal()
     stopping = Signal()
+    gridding = Signal()
 
-    def __init__(self, models: Models, settings: Settings) -> None:
+    def __init__(self, home: Home, models: Models, settings: Settings) -> None:
         super().__init__()
         self._settings = settings
-        self._before: Tree = {}
         self._model = ModelBox(models, Kind.CHECKPOINT)
         self._prompt = PromptBox("Prompt", "a red cat on the left of a mint background", 96, models)
         self._negative = PromptBox(
             "Not in the picture", "what the picture should keep away from", 52, models, is_negative=True
         )
+        self.source = SourceBox(home.outputs)
         self._loras = LoraList(models)
         self._size = SizeBox()
         self._count = field_editor(GenerateJob, "count")
         self._steps = field_editor(Sampling, "steps")
         self._guidance = field_editor(Sampling, "guidance")
         self._seed = QLineEdit()
-        self._sampling = Form(Sampling, FOLDED)
-        self._batch = Form(GenerateJob, ("batch_size",))
-        self._hardware = Form(Hardware, ("device", "precision"))
-        self._fold = Fold("Sampler and more", column(self._sampling, self._batch, self._hardware, spacing=10))
-        self._faults = {name: _hidden("error") for name in (*self._fields(), "model", "prompt", "negative", "loras")}
-        self._fault = _hidden("error")
-        self._waiting = _hidden("muted")
-        self._defaults = _hidden("muted")
-        self._undo = button("Undo", "Bring back what stood here before", self._undo_defaults, kind="quiet")
+        self._more = More(models)
+        self._video = VideoBox()
+        self.is_video = False
+        """Whether the chosen model makes videos."""
+        self._faults = {name: hidden("error") for name in (*self._fields(), "model", "prompt", "negative", "loras")}
+        self._fault = hidden("error")
+        self._waiting = hidden("muted")
+        self._defaults = DefaultsLine()
         self._start = button(
             "Generate",
             "Make the pictures (Ctrl+Enter). While one is made, the next waits in the queue.",
             self.submitted.emit,
             icon="generate",
             kind="primary",
+        )
+        self._grid = button(
+            "Grid…", "One picture for each of some values, side by side", self.gridding.emit, icon="grid"
         )
         self._stop = button("Stop", "Stop the pictures in progress (Esc)", self.stopping.emit, icon="stop")
         self._lay_out()
@@ -82,31 +89,40 @@ class GenerateForm(QWidget):
 
     @property
     def is_open(self) -> bool:
-        return self._fold.is_open
+        return self._more.fold.is_open
 
     def set_open(self, is_open: bool) -> None:
-        self._fold.set_open(is_open)
+        self._more.fold.set_open(is_open)
 
-    def job(self) -> GenerateJob | None:
-        tree = self._tree()
+    def job(self) -> GenerateJob | VideoJob | None:
+        tree = self._video_tree() if self.is_video else self._tree()
         if not tree["seed"]:
             tree["seed"] = drawn_seed()
         try:
-            job = GenerateJob.model_validate(tree)
+            job = VideoJob.model_validate(tree) if self.is_video else GenerateJob.model_validate(tree)
         except ValidationError as error:
             self._show(error)
             return None
         self._clear_faults()
         return job
 
-    def set_job(self, job: GenerateJob) -> None:
-        self._restore(job.model_dump(mode="json"))
-        self._forget_defaults()
+    def set_job(self, job: GenerateJob | VideoJob) -> None:
+        tree = job.model_dump(mode="json")
+        if isinstance(job, VideoJob):
+            self._video.restore(tree)
+            tree = {name: tree[name] for name in ("model", "size", "count", "seed")}
+            tree |= {"sampling": {"steps": job.sampling.steps}, "source": {"path": job.picture}}
+        self._restore(tree)
+        self._defaults.forget()
+
+    def forget_seed(self) -> None:
+        """Draw a new one each time."""
+        self._seed.clear()
 
     def set_found(self, job: GenerateJob) -> None:
         """What another program's picture says; how many, and on what hardware, stays as it stands here."""
         self._restore(job.model_dump(mode="json", exclude={"count", "batch_size", "hardware"}))
-        self._forget_defaults()
+        self._defaults.forget()
 
     @property
     def model_name(self) -> str:
@@ -125,11 +141,13 @@ class GenerateForm(QWidget):
 
     def draft(self) -> Tree:
         """All of it as it stands, half-typed things too."""
-        return {"job": self._tree()}
+        return {"job": self._tree(), "video": self._video.tree()}
 
     def set_draft(self, draft: Tree) -> None:
         """What another version wrote and this one can't read leaves its field as it is."""
-        tree = draft.get("job")
+        tree, video = draft.get("job"), draft.get("video")
+        if isinstance(video, dict):
+            self._video.restore(video)
         if isinstance(tree, dict):
             self._restore(tree)
 
@@ -178,6 +196,7 @@ class GenerateForm(QWidget):
 
     def _tree(self) -> Tree:
         """The job's tree as it was typed."""
+        more = self._more.tree()
         return {
             "model": self._model.name,
             "prompt": self._prompt.text(),
@@ -186,13 +205,18 @@ class GenerateForm(QWidget):
             "size": self._size.value(),
             "count": self._count.value(),
             "seed": self._seed.text().strip(),
-            "sampling": {
-                **self._sampling.value(),
-                "steps": self._steps.value(),
-                "guidance": self._guidance.value(),
-            },
-            "hardware": self._hardware.value(),
-            **self._batch.value(),
+            "source": self.source.value(),
+            **more,
+            "sampling": {**more["sampling"], "steps": self._steps.value(), "guidance": self._guidance.value()},
+        }
+
+    def _video_tree(self) -> Tree:
+        video, source = self._video.tree(), self.source.path
+        return {
+            **{name: value for name, value in self._tree().items() if name in ("model", "size", "count", "seed")},
+            **video,
+            "picture": source,
+            "sampling": {**video["sampling"], "steps": self._steps.value()},
         }
 
     def _restore(self, tree: Tree) -> None:
@@ -205,16 +229,15 @@ class GenerateForm(QWidget):
             "size": self._size.set_value,
             "count": self._count.set_value,
             "seed": self._restore_seed,
+            "source": self.source.set_value,
             "sampling": self._restore_sampling,
-            "batch_size": self._restore_batch,
-            "hardware": self._hardware.set_value,
         }
         for name in writers.keys() & tree.keys():
             with contextlib.suppress(*NONSENSE):
                 writers[name](tree[name])
+        self._more.restore(tree)
         self._clear_faults()
         self._know_model()
-        self._summarise()
 
     def _restore_loras(self, trees: list[Tree]) -> None:
         self._loras.set_value(tuple(LoraUse.model_validate(tree) for tree in trees))
@@ -222,11 +245,7 @@ class GenerateForm(QWidget):
     def _restore_seed(self, seed: str | int) -> None:
         self._seed.setText(str(seed))
 
-    def _restore_batch(self, size: int) -> None:
-        self._batch.set_value({"batch_size": size})
-
     def _restore_sampling(self, sampling: Tree) -> None:
-        self._sampling.set_value(sampling)
         for editor, name in ((self._steps, "steps"), (self._guidance, "guidance")):
             if name in sampling:
                 editor.set_value(sampling[name])
@@ -234,72 +253,61 @@ class GenerateForm(QWidget):
     @Slot(str)
     def _model_chosen(self, name: str) -> None:
         self._know_model()
-        self._forget_defaults()
+        self._defaults.forget()
         defaults = self._settings.model_defaults.get(name)
+        before = self._tree()
         if defaults is None:
-            self._take_suggestion()
-            return
-        before, taken = self._tree(), _taken(defaults)
-        if not taken:
-            return
-        sampling = {
-            **before["sampling"],
-            **defaults.model_dump(include={"sampler", "steps", "guidance"}, exclude_none=True),
-        }
-        size = defaults.size.model_dump() if defaults.size else before["size"]
-        self._restore(
-            {**before, "sampling": sampling, "size": size, "negative": defaults.negative or before["negative"]}
-        )
-        self._before = before
-        self._defaults.setText(f"Took this model's {taken}.")
-        self._show_defaults(True)
+            self._take_suggestion(before)
+        elif taken(defaults):
+            self._restore(with_defaults(before, defaults))
+            self._defaults.tell(f"Took this model's {taken(defaults)}.", before)
 
-    def _take_suggestion(self) -> None:
+    def _take_suggestion(self, before: Tree) -> None:
         """What is known to suit a model of this kind, where the user has said nothing of it."""
-        entry, before = self._model.entry(), self._tree()
+        entry = self._model.entry()
         found = suggested(entry.name, entry.identity) if entry else None
-        if found is None:
-            return
-        self._restore({**before, "sampling": {**before["sampling"], **found.fields()}})
-        self._before = before
-        self._defaults.setText(f"Took the {_listed(list(found.fields()))} that suit this kind of model.")
-        self._show_defaults(True)
+        if found is not None:
+            self._restore({"sampling": {**before["sampling"], **found.fields()}})
+            self._defaults.tell(f"Took the {listed(list(found.fields()))} that suit this kind of model.", before)
 
-    @Slot()
-    def _undo_defaults(self) -> None:
-        kept = {name: self._before[name] for name in ("size", "sampling", "negative")}
-        self._restore({**self._tree(), **kept})
-        self._forget_defaults()
-
-    def _forget_defaults(self) -> None:
-        self._before = {}
-        self._show_defaults(False)
-
-    def _show_defaults(self, shown: bool) -> None:
-        self._defaults.setVisible(shown)
-        self._undo.setVisible(shown)
+    @Slot(object)
+    def _restore_defaults(self, before: Tree) -> None:
+        self._restore(before)
 
     @Slot()
     def _know_model(self) -> None:
         """Let size and LoRA list follow the model."""
         entry = self._model.entry()
         identity = entry.identity if entry else None
+        self._show_fields(identity is not None and identity.family is ModelFamily.SVD)
         self._size.set_model(entry)
         self._loras.set_family(identity.family if identity else ModelFamily.UNKNOWN)
 
+    def _show_fields(self, is_video: bool) -> None:
+        """Those of pictures, or those of videos."""
+        self.is_video = is_video
+        for field in self._of_pictures:
+            field.setVisible(not is_video)
+        self._video.setVisible(is_video)
+        self._grid.setVisible(not is_video)
+        self._count_name.setText("Videos" if is_video else "Pictures")
+        self.source.set_required(is_video)
+        self._know_picture()
+
     @Slot()
-    def _summarise(self) -> None:
-        values = self._sampling.value()
-        eta = f", eta {values['eta']}" if values["eta"] is not None and values["sampler"] in USUAL_ETA else ""
-        self._fold.set_summary(CHOICES.get(str(values["sampler"]), str(values["sampler"])) + eta)
+    def _know_picture(self) -> None:
+        """Let the size follow the picture that is begun from, unless only a region of it is worked on."""
+        size = self.source.picture
+        known = size is not None and not self.source.works_on_region and not self.is_video
+        self._size.set_picture((size.width(), size.height()) if size is not None and known else None)
 
     def _show(self, error: ValidationError) -> None:
         found = faults(error)
         for name, shown in self._faults.items():
             shown.setText(found.get(name, ""))
             shown.setVisible(name in found)
-        for form, under in ((self._sampling, "sampling"), (self._batch, ""), (self._hardware, "hardware")):
-            form.show_faults(error, under)
+        self._video.show_faults(error) if self.is_video else self._more.show_faults(error)
+        self.source.show_faults(error)
         self._fault.setText(summary(found))
         self._fault.show()
         fields = {**self._fields(), "model": self._model, "prompt": self._prompt.edit, "negative": self._negative.edit}
@@ -307,8 +315,8 @@ class GenerateForm(QWidget):
         if first in fields:
             fields[first].setFocus()
             self._scroll.ensureWidgetVisible(fields[first], 0, 48)
-        elif first not in self._faults:
-            self._fold.set_open(True)
+        elif not self.is_video and first not in self._faults and not first.startswith("source."):
+            self._more.fold.set_open(True)
 
     @Slot()
     def _clear_faults(self) -> None:
@@ -322,12 +330,14 @@ class GenerateForm(QWidget):
             "steps": self._steps.widget,
             "guidance": self._guidance.widget,
             "seed": self._seed,
+            "source": self.source.first_field,
         }
 
     def _wire(self, models: Models) -> None:
         self._model.chosen.connect(self._model_chosen)
         models.changed.connect(self._know_model)
-        self._sampling.changed.connect(self._summarise)
+        self._defaults.undone.connect(self._restore_defaults)
+        self.source.looked.connect(self._know_picture)
         for box in (self._prompt, self._negative):
             box.loras_wanted.connect(self._loras.use)
             box.edit.edited.connect(self._clear_faults)
@@ -336,12 +346,12 @@ class GenerateForm(QWidget):
             self._count,
             self._steps,
             self._guidance,
-            self._sampling,
-            self._batch,
-            self._hardware,
+            self._more,
+            self._loras,
+            self.source,
+            self._video,
         ):
             editor.changed.connect(self._clear_faults)
-        self._loras.changed.connect(self._clear_faults)
         self._seed.textEdited.connect(self._clear_faults)
 
     def _lay_out(self) -> None:
@@ -349,68 +359,50 @@ class GenerateForm(QWidget):
         self._seed.setToolTip(
             "The same seed and settings give the same picture again; empty draws a new one each time."
         )
-        self._seed.setMinimumHeight(self._count.widget.sizeHint().height())  # they stand side by side
+        self._seed.setMinimumHeight(LINE)  # as high as the number beside it
         dice = button("", "Draw a new seed each time", self._seed.clear, icon="dice", kind="quiet")
         self._start.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         shown = self._faults
-        self._show_defaults(False)
+        guidance = named("Guidance", self._guidance.widget)
+        prompt, negative, loras = (
+            with_faults(field, shown[name])
+            for field, name in ((self._prompt, "prompt"), (self._negative, "negative"), (self._loras, "loras"))
+        )
+        count = named("Pictures", self._count.widget)
+        self._count_name = count.findChildren(QLabel)[0]
+        self._of_pictures = (prompt, negative, loras, guidance, self._more)
         fields = column(
-            _with(named("Model", self._model), row(self._defaults, self._undo), shown["model"]),
-            _with(self._prompt, shown["prompt"]),
-            _with(self._negative, shown["negative"]),
-            _with(self._loras, shown["loras"]),
-            _with(named("Size", self._size), shown["size"]),
-            _with(
-                row(named("Pictures", self._count.widget), named("Seed", self._seed, after=dice), spacing=8),
+            with_faults(named("Model", self._model), self._defaults, shown["model"]),
+            prompt,
+            negative,
+            with_faults(self.source, shown["source"]),
+            loras,
+            with_faults(named("Size", self._size), shown["size"]),
+            with_faults(
+                row(count, named("Seed", self._seed, after=dice), spacing=8),
                 shown["count"],
                 shown["seed"],
             ),
-            _with(
-                row(named("Steps", self._steps.widget), named("Guidance", self._guidance.widget), spacing=8),
+            with_faults(
+                row(named("Steps", self._steps.widget), guidance, spacing=8),
                 shown["steps"],
                 shown["guidance"],
             ),
-            self._fold,
+            self._more,
+            self._video,
             0,
             margins=(16, 16, 16, 8),
             spacing=12,
         )
         scrolled_above(
-            self, fields, column(self._fault, self._waiting, row(self._start, self._stop), margins=(16, 8, 16, 16))
+            self,
+            fields,
+            column(
+                self._fault, self._waiting, row(self._start, self._grid, self._stop, spacing=6), margins=(16, 8, 16, 16)
+            ),
         )
         self._scroll: QScrollArea = self.findChildren(QScrollArea)[0]
 
 
 def drawn_seed() -> int:
     return random.SystemRandom().randrange(LARGEST_SEED)
-
-
-def _with(field: QWidget, *faults: QWidget) -> QWidget:
-    """A field with what may be said below it, which takes no room until it is."""
-    made = column(field, *faults, spacing=2)
-    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-    return made
-
-
-def _hidden(words: str) -> QLabel:
-    made = label("", words)
-    made.hide()
-    return made
-
-
-def _taken(defaults: ModelDefaults | None) -> str:
-    """`size, steps and sampler`: what these defaults fill in."""
-    if defaults is None:
-        return ""
-    names = {
-        "size": "size",
-        "sampler": "sampler",
-        "steps": "steps",
-        "guidance": "guidance",
-        "negative": "negative prompt",
-    }
-    return _listed([words for name, words in names.items() if getattr(defaults, name)])
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -9,8 +10,10 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.errand import Errand
 from app.pictures import PictureList
 from app.thumbnails import SIDE, Thumbnails
+from app.videos import FIRST, SUFFIXES
 from app.widgets.basics import column, label
 from app.widgets.strip import Strip
+from trainer.files import PARTIAL_PREFIX
 from trainer.home import Home
 
 WIDTH = 184
@@ -113,10 +116,20 @@ class History(QWidget):
             self._strip.verticalScrollBar().setValue(place)
 
 
+def is_shown(path: Path) -> bool:
+    """Whether it is a picture or a video; a folder is one where it holds frames."""
+    if path.name.startswith(PARTIAL_PREFIX):
+        return False
+    suffix = path.suffix.lower()
+    return suffix == ".png" or suffix in SUFFIXES or (not suffix and (path / FIRST).is_file())
+
+
 def newest(home: Home, _errand: Errand | None = None) -> list[str]:
     """The last pictures of the outputs folder, newest first. A file that goes meanwhile is left out."""
     found: list[tuple[float, str]] = []
-    for path in home.outputs.glob("????-??-??/*.png"):
+    for path in home.outputs.glob("????-??-??/*"):
+        if not is_shown(path):
+            continue
         try:
             found.append((path.stat().st_mtime, str(path)))
         except OSError:

@@ -1,6 +1,6 @@
 """The middle of the page Generate: the picture as it forms, what is going on, and what can be done with the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QProgressBar, QPushButton, QSizePolicy, QVBoxLayou
 from app.theme import theme
 from app.widgets.basics import button, column, label, row, set_words
 from app.widgets.canvas import Canvas
+from app.widgets.player import Player
 
 if TYPE_CHECKING:
     from app.picture_words import Opened
@@ -24,6 +25,10 @@ class Results(QWidget):
 
     starring = Signal()
     vary = Signal()
+    start_from = Signal()
+    repainting = Signal()
+    enlarge = Signal()
+    animate = Signal()
     reuse = Signal()
     compare = Signal()
     copy = Signal()
@@ -35,6 +40,7 @@ class Results(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.canvas = Canvas(NOTHING_YET)
+        self.player = Player(self.canvas)
         self._line = QProgressBar()
         self._line.setTextVisible(False)
         self._line.setFixedHeight(4)
@@ -45,7 +51,19 @@ class Results(QWidget):
         self._words = label("", "muted")
         self._words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._star = button("Keep", "Give the picture a star", self.starring.emit)
-        self._vary = button("Vary", "Make it again with another seed", self.vary.emit, icon="vary")
+        self._vary = button("New seed", "Make it again with another seed", self.vary.emit, icon="again")
+        self._enlarge = button(
+            "Enlarge",
+            "Make it again, twice as large: it is gone over once more for detail",
+            self.enlarge.emit,
+            icon="enlarge",
+        )
+        self._starts = [
+            button("Vary it", "Begin from it: new pictures near this one", self.start_from.emit, icon="vary"),
+            button("Repaint a part", "Mark a part that is made anew", self.repainting.emit, icon="repaint"),
+            self._enlarge,
+            button("Make it move", "A short video that begins with it", self.animate.emit, icon="video"),
+        ]
         self._reuse = button(
             "Use these settings", "Fill the form with this picture's settings", self.reuse.emit, icon="reuse"
         )
@@ -60,8 +78,8 @@ class Results(QWidget):
             _sign("Show in folder", "Open the folder that holds this picture", self.folder.emit, "folder"),
             _sign("Move to trash", "Move it to the trash; you are asked first", self.deleting.emit, "remove"),
         ]
-        self._names = {one: one.text() for one in self._texts}
-        self._actions = row(0, *self._texts, *self._signs, 0)
+        self._names = {one: one.text() for one in (*self._texts, *self._starts)}
+        self._actions = column(row(0, *self._starts, 0), row(0, *self._texts, *self._signs, 0))
         self._question = label()
         self._question.setWordWrap(False)
         self._yes = button("Move to trash", "It can be brought back from there", self.confirmed.emit, icon="remove")
@@ -89,28 +107,40 @@ class Results(QWidget):
         self._line.setValue(step)
 
     def show_preview(self, image: QImage, words: str) -> None:
+        self.player.clear()
         self.canvas.show_image(image, words, is_preview=True)
         self.allow(False, False)
 
+    def show_video_preview(self, frames: Sequence[QImage], rate: float, words: str) -> None:
+        """A video that is still forming, which plays meanwhile."""
+        self.player.show_frames(frames, rate, words, is_preview=True)
+        self.allow(False, False)
+
     def show_opened(self, opened: "Opened") -> None:
+        self.player.clear()
         if opened.image.isNull():
             self.canvas.clear(opened.problem)
             self.say(f"{opened.path.name}: {opened.problem}", "error")
+        elif opened.frames:
+            self.player.show_frames(opened.frames, opened.rate, f"The video {opened.path.name}")
         else:
             self.canvas.show_image(opened.image, f"The picture {opened.path.name}")
         self.allow(not opened.image.isNull(), opened.job is not None)
+        for one in self._starts:
+            one.setEnabled(one.isEnabled() and not opened.frames)
 
     def clear(self) -> None:
         """No picture."""
+        self.player.clear()
         self.canvas.clear(NOTHING_YET)
         self.say("")
         self.allow(False, False)
 
     def allow(self, can: bool, has_settings: bool) -> None:
         """Whether there is a picture to do something with, and whether it remembers how it was made."""
-        for one in (*self._texts, *self._signs):
+        for one in (*self._texts, *self._signs, *self._starts):
             one.setEnabled(can)
-        for one in (self._vary, self._reuse):
+        for one in (self._vary, self._reuse, self._enlarge):
             one.setEnabled(can and has_settings)
 
     def set_starred(self, starred: bool) -> None:
@@ -152,7 +182,14 @@ class Results(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(
             column(
-                self.canvas, self._line, self._words, self._actions, self._asking, margins=(24, 24, 24, 16), spacing=12
+                self.canvas,
+                self.player,
+                self._line,
+                self._words,
+                self._actions,
+                self._asking,
+                margins=(24, 24, 24, 16),
+                spacing=12,
             )
         )
 

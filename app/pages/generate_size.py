@@ -18,12 +18,33 @@ from trainer.library.index import Entry
 OWN = 0
 """What the boxes hold where the model's own size is taken."""
 STEP = 8
+SMALLEST, LARGEST = 16, 4096
+"""Sides of a picture in pixels, as a job may name them."""
 LONGER = 1.5
 """A portrait's height to its width: what the family still draws well when it was trained on squares."""
-USUAL = {ModelFamily.SD1: 512, ModelFamily.SD2: 768, ModelFamily.SDXL: 1024, ModelFamily.SDXL_REFINER: 1024}
-"""Pixels of the square that models of a family were trained on, where the file does not tell."""
-SDXL_SIZES = ((1024, 1024), (832, 1216), (1216, 832))
+USUAL: dict[ModelFamily, tuple[int, int]] = {
+    ModelFamily.SD1: (512, 512),
+    ModelFamily.SD2: (768, 768),
+    ModelFamily.SDXL: (1024, 1024),
+    ModelFamily.SDXL_REFINER: (1024, 1024),
+    ModelFamily.SVD: (1024, 576),
+}
+"""Width and height of the pictures that models of a family were trained on, where the file does not tell."""
+SDXL_SIZES = (
+    ("Square", (1024, 1024)),
+    ("Portrait", (896, 1152)),
+    ("Portrait", (832, 1216)),
+    ("Tall", (768, 1344)),
+    ("Landscape", (1152, 896)),
+    ("Landscape", (1216, 832)),
+    ("Wide", (1344, 768)),
+)
 """SDXL was trained on sizes of about one megapixel (Podell et al. 2023, arXiv 2307.01952, appendix I)."""
+SVD_SIZES = (("Wide", (1024, 576)), ("Tall", (576, 1024)))
+"""SVD was trained on frames of 1024 x 576 (Blattmann et al. 2023, arXiv 2311.15127), and takes them upright too."""
+LARGER = 4
+"""A picture to begin from that has more than so many times the area that a model knows is made smaller (as
+trainer.generation.source does)."""
 
 _SIZE = re.compile(r"(\d{2,4})[xX](\d{2,4})")
 Pair = tuple[int, int]
@@ -33,6 +54,8 @@ def own_size(entry: Entry, _errand: Errand | None = None) -> Pair | None:
     """(width, height) that the engine takes when a job names none, as trainer.models.checkpoint and diffusers_folder
     find it. To be called in a thread of the pool; None where the file does not tell."""
     identity = entry.identity
+    if identity is not None and identity.family is ModelFamily.SVD:
+        return USUAL[ModelFamily.SVD]
     try:
         if entry.is_folder:
             side = int(json.loads((entry.path / "unet" / "config.json").read_text("utf-8"))["sample_size"]) * STEP
@@ -45,19 +68,27 @@ def own_size(entry: Entry, _errand: Errand | None = None) -> Pair | None:
     if identity is None or identity.family not in USUAL:
         return None
     is_base = identity.family is ModelFamily.SD2 and identity.prediction == "epsilon"
-    side = USUAL[ModelFamily.SD1] if is_base else USUAL[identity.family]
-    return side, side
+    return USUAL[ModelFamily.SD1] if is_base else USUAL[identity.family]
 
 
 def quick_sizes(family: ModelFamily, own: Pair | None) -> list[tuple[str, Pair]]:
-    """Square, portrait and landscape for a model, with their names."""
-    if family is ModelFamily.SDXL:
-        sizes: tuple[Pair, ...] = SDXL_SIZES
-    else:
-        side = min(own) if own else USUAL.get(family, USUAL[ModelFamily.SD1])
-        longer = round(side * LONGER / 64) * 64
-        sizes = ((side, side), (side, longer), (longer, side))
-    return list(zip(("Square", "Portrait", "Landscape"), sizes, strict=True))
+    """What a model draws well, with its name: square, portrait and landscape."""
+    if family in (ModelFamily.SDXL, ModelFamily.SDXL_REFINER):
+        return list(SDXL_SIZES)
+    if family is ModelFamily.SVD:
+        return list(SVD_SIZES)
+    side = min(own or USUAL.get(family, USUAL[ModelFamily.SD1]))
+    longer = round(side * LONGER / 64) * 64
+    return [("Square", (side, side)), ("Portrait", (side, longer)), ("Landscape", (longer, side))]
+
+
+def picture_size(picture: Pair, own: Pair) -> Pair:
+    """(width, height) that the engine takes for a picture to begin from, where the job names none: the picture's own,
+    or its shape at the model's area where it is far larger than that."""
+    area, known = picture[0] * picture[1], own[0] * own[1]
+    scale = (known / area) ** 0.5 if area > LARGER * known else 1.0
+    width, height = (min(max(round(side * scale / STEP) * STEP, SMALLEST), LARGEST) for side in picture)
+    return width, height
 
 
 class SizeBox(QWidget):
@@ -69,6 +100,7 @@ class SizeBox(QWidget):
         super().__init__()
         self._entry: Entry | None = None
         self._own: Pair | None = None
+        self._picture: Pair | None = None
         self._reading: Errand | None = None
         self._quick = QComboBox()
         self._quick.setAccessibleName("Size")
@@ -105,6 +137,19 @@ class SizeBox(QWidget):
             self._reading.told.done.connect(self._take_own)
             self._reading.start()
 
+    def set_picture(self, size: Pair | None) -> None:
+        """Of the picture that is begun from: it decides where no size is chosen. None is no such picture."""
+        if size != self._picture:
+            self._picture = size
+            self._offer()
+
+    @property
+    def unchosen(self) -> Pair | None:
+        """What the engine takes where no size is chosen; None while the model's own is not known."""
+        if self._own is None or self._picture is None:
+            return self._own
+        return picture_size(self._picture, self._own)
+
     @Slot(object, object)
     def _take_own(self, entry: Entry, own: Pair | None) -> None:
         if entry == self._entry:
@@ -115,8 +160,10 @@ class SizeBox(QWidget):
         identity = self._entry.identity if self._entry else None
         with QSignalBlocker(self._quick):
             self._quick.clear()
-            shown = f"{self._own[0]} × {self._own[1]}" if self._own else "as it was trained"
-            self._quick.addItem(f"The model's own: {shown}", (OWN, OWN))
+            size = self.unchosen
+            whose = "The model's own" if self._picture is None else "As the picture"
+            shown = f"{size[0]} × {size[1]}" if size else "as it was trained"
+            self._quick.addItem(f"{whose}: {shown}", (OWN, OWN))
             for name, (width, height) in quick_sizes(identity.family if identity else ModelFamily.UNKNOWN, self._own):
                 self._quick.addItem(f"{name}: {width} × {height}", (width, height))
             self._quick.addItem("Another size", None)
@@ -136,7 +183,7 @@ class SizeBox(QWidget):
         """Width becomes height. The model's own becomes a size that can be turned."""
         width, height = (side.value() for side in self._sides)
         if width == height == OWN:
-            width, height = self._own or (OWN, OWN)
+            width, height = self.unchosen or (OWN, OWN)
         self._set((height, width))
         self.changed.emit()
 
@@ -151,7 +198,7 @@ class SizeBox(QWidget):
         size = self._quick.currentData()
         if size is None:
             if self.value() is None:
-                self._set(self._own or (USUAL[ModelFamily.SD1], USUAL[ModelFamily.SD1]))
+                self._set(self.unchosen or USUAL[ModelFamily.SD1])
             self._numbers.show()
             self._sides[0].setFocus()
             self._sides[0].selectAll()
@@ -176,7 +223,7 @@ class SizeBox(QWidget):
 
 def _side(name: str) -> QSpinBox:
     made = QSpinBox()
-    made.setRange(OWN, 4096)
+    made.setRange(OWN, LARGEST)
     made.setSingleStep(STEP)
     made.setSpecialValueText("own")
     made.setSuffix(" px")

@@ -106,6 +106,8 @@ def named(name: str, field: QWidget, *, beside: QWidget | None = None, after: QW
     words.setBuddy(field)
     field.setAccessibleName(name)
     top = words if beside is None else row(words, 0, beside)
+    if after is not None:  # a button has more height than a line, and would push it down
+        after.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Ignored)
     made = column(top, field if after is None else row(field, after, spacing=2), spacing=3)
     made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
     return made

@@ -21,9 +21,10 @@ class ModelBox(QComboBox):
 
     chosen = Signal(str)
 
-    def __init__(self, models: Models, *kinds: Kind) -> None:
+    def __init__(self, models: Models, *kinds: Kind, none: str = "") -> None:
+        """`none` is what to call the choice of no model, where there is one."""
         super().__init__()
-        self._models, self._kinds = models, kinds
+        self._models, self._kinds, self._none = models, kinds, none
         self._name = ""
         calm(self)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -47,6 +48,8 @@ class ModelBox(QComboBox):
     @Slot()
     def _fill(self) -> None:
         self.clear()
+        if self._none:
+            self.addItem(self._none, "")
         for entry in self._models.of_kind(*self._kinds):
             self.addItem(in_words(entry), entry.name)
         place = self.findData(self._name)

@@ -5,10 +5,10 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.picture_words import NAMES, NEGATIVE, PROMPT, Opened, in_words
+from app.pictures import PictureJob
 from app.theme import theme
 from app.widgets.basics import button, column, label, row
 from app.widgets.canvas import Canvas
-from trainer.contract.generate import GenerateJob
 
 PICTURE_HEIGHT = 256
 
@@ -162,7 +162,7 @@ class SettingsInWords(QWidget):
         layout.addLayout(self._table)
         layout.addStretch(1)
 
-    def show_job(self, job: GenerateJob | None, problem: str) -> None:
+    def show_job(self, job: PictureJob | None, problem: str) -> None:
         said = in_words(job) if job is not None else {}
         self._problem.setText(problem)
         self._problem.setVisible(bool(problem))

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 
 from app.pictures import Index, PictureList
 from app.theme import theme
+from app.videos import is_video
 
 GAP = 8
 BADGE = 22
@@ -56,6 +57,8 @@ class PictureTile(QStyledItemDelegate):
             painter.fillRect(area, colours.colour("raised"))
             if index.data(PictureList.BROKEN):
                 self._badge(painter, area.center(), "warning", "warn")
+        if is_video(str(index.data(PictureList.PATH))):
+            self._badge(painter, place.bottomLeft() + QPoint(BADGE // 2 + 4, -BADGE // 2 - 4), "video", "text")
         if self._is_starred(str(index.data(PictureList.PATH))):
             self._badge(painter, place.topRight() + QPoint(-BADGE // 2 - 4, BADGE // 2 + 4), "starred", "accent")
         if option.state & QStyle.StateFlag.State_Selected:

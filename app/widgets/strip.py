@@ -8,8 +8,21 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 
 from app.pictures import Index, PictureList
 from app.theme import theme
+from app.videos import is_video
 
 BADGE = 16
+
+
+def draw_film(painter: QPainter, place: QRect) -> None:
+    """The mark of a video, in a corner of its picture."""
+    spot = QRect(place.left() + 3, place.bottom() - BADGE - 2, BADGE, BADGE)
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().colour("panel"))
+    painter.drawRoundedRect(spot, 3, 3)
+    theme().icon("video").paint(painter, spot.adjusted(2, 2, -2, -2))
+    painter.restore()
 
 
 class Tile(QStyledItemDelegate):
@@ -35,6 +48,8 @@ class Tile(QStyledItemDelegate):
             painter.drawPixmap(place, pixmap)
         else:
             painter.fillRect(area, theme().colour("line"))
+        if is_video(str(index.data(PictureList.PATH))):
+            draw_film(painter, place)
         if self._is_starred(str(index.data(PictureList.PATH))):
             self._star(painter, place.topRight() + QPoint(-BADGE - 2, 3))
         if option.state & QStyle.StateFlag.State_Selected:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.drops import use_of, uses_of
+from app.drops import use_of, uses_of, zones_of
 from tests.app.pictures import write_foreign, write_png
 from tests.library import layouts
 from trainer.contract.generate import GenerateJob
@@ -18,11 +18,30 @@ def test_a_picture_of_another_program_too(tmp_path: Path) -> None:
     assert use_of(write_foreign(tmp_path / "theirs.png")).words == "Use the settings of theirs.png, made by A1111"
 
 
-def test_a_picture_without_settings_is_told_what_would_help(tmp_path: Path) -> None:
-    path = tmp_path / "photo.png"
-    use = use_of(write_png(path))
-    assert use.does == "nothing"
-    assert "drop their folder" in use.words
+def test_a_picture_without_settings_is_shown_and_told_what_would_help(tmp_path: Path) -> None:
+    use = use_of(write_png(tmp_path / "photo.png"))
+    assert use.does == "show"
+    assert "drop their folder" in use.hint
+
+
+def test_a_picture_alone_is_asked_about_by_zones(tmp_path: Path) -> None:
+    picture = write_png(tmp_path / "made.png", GenerateJob(prompt="a cat"))
+    assert [[use.does for use in zone] for zone in zones_of([picture], can_move=True)] == [
+        ["settings"],
+        ["vary"],
+        ["repaint"],
+        ["move"],
+    ]
+    last = zones_of([picture], can_move=False)[-1]
+    assert last[0].does == "nothing"
+    assert "Stable Video Diffusion" in last[0].hint
+
+
+def test_with_a_model_beside_it_there_is_one_zone_for_both(tmp_path: Path) -> None:
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(b"")
+    picture = write_png(tmp_path / "made.png")
+    assert [[use.does for use in zone] for zone in zones_of([picture, model], can_move=True)] == [["show", "install"]]
 
 
 def test_models_are_installed_and_pickles_are_not(tmp_path: Path) -> None:

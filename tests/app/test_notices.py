@@ -96,7 +96,8 @@ def test_what_is_dragged_over_the_window_is_told_before_it_is_dropped(
     enter = QDragEnterEvent(QPoint(9, 9), copy, data, left, none)
     QGuiApplication.sendEvent(window, enter)
     assert enter.isAccepted()
-    assert window.frame.overlay.text == "Use the settings of made.png"
+    zones = window.frame.overlay.text.splitlines()
+    assert zones == ["Use the settings of made.png", "Vary it", "Repaint a part", "Make it move"]
     QGuiApplication.sendEvent(window, QDragLeaveEvent())
     assert window.frame.overlay.text == ""
     QGuiApplication.sendEvent(window, QDragEnterEvent(QPoint(9, 9), copy, data, left, none))

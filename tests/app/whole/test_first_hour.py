@@ -16,6 +16,7 @@ from app.pictures import PictureList, read_job
 from app.widgets.picture_grid import PictureGrid
 from tests.app.whole.driving import CONTROL, Person
 from trainer.contract import events
+from trainer.contract.generate import GenerateJob
 from trainer.home import Home
 
 PROMPT = "a large kiki cat on a mint background"
@@ -81,7 +82,7 @@ def generate_with_it(person: Person, home: Home) -> Path:
     person.wait(lambda: person.window.queue.running is None, "the end of the job")
     (second,) = pictures(home) - before
     job = read_job(second)
-    assert job is not None
+    assert isinstance(job, GenerateJob)
     assert [use.name for use in job.loras] == ["kiki"]
     assert job.prompt == PROMPT
     return second
@@ -103,7 +104,7 @@ def find_compare_and_restore(person: Person, first: Path, second: Path) -> None:
     person.wait(lambda: first.name in person.reads(), "what the picture remembers")
     person.click("Use these settings")
     job = read_job(first)
-    assert job is not None
+    assert isinstance(job, GenerateJob)
     assert person.text_of("Prompt") == job.prompt != PROMPT
     assert person.text_of("Seed") == str(job.seed)
     person.wait(lambda: not person.sees("Weight of kiki"), "a form without the LoRA")
