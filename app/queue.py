@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from app.engine import EngineLink
+from app.writing import Writing
 from trainer.contract import events
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
@@ -93,6 +94,8 @@ class Queue(QObject):
         self._file = home.root / "queue.json"
         self.jobs: list[Queued] = []
         self._is_left = False
+        self._writing = Writing(self._write, self)
+        self._writing.refused.connect(self.trouble)
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.timeout.connect(self._give_up)
@@ -150,6 +153,7 @@ class Queue(QObject):
 
     def leave(self) -> None:
         """The window closes: the file stays as it is, what waits waits, and what runs is said to be broken off."""
+        self._writing.finish()
         self._is_left = True
 
     def clear_ended(self) -> None:
@@ -243,15 +247,16 @@ class Queue(QObject):
     def _changed(self) -> None:
         waiting = [_saved(queued) for queued in self.waiting]
         interrupted = _saved(self.running) if self.running else None
-        try:
-            if waiting or interrupted:
-                saved = {"waiting": waiting, "interrupted": interrupted}
-                write_text_atomically(self._file, json.dumps(saved, ensure_ascii=False))
-            elif self._file.exists():  # a disk that can't be written refuses to remove what isn't there, too
-                self._file.unlink()
-        except (UserError, OSError) as error:
-            self.trouble.emit(str(error))
+        saved = {"waiting": waiting, "interrupted": interrupted}
+        self._writing.put(json.dumps(saved, ensure_ascii=False) if waiting or interrupted else "")
         self.changed.emit()
+
+    def _write(self, text: str) -> None:
+        """In any thread."""
+        if text:
+            write_text_atomically(self._file, text)
+        elif self._file.exists():  # a disk that can't be written refuses to remove what isn't there, too
+            self._file.unlink()
 
     def _forget_oldest(self) -> None:
         ended = [queued for queued in self.jobs if queued.state not in ("waiting", "running")]

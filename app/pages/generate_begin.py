@@ -14,6 +14,7 @@ from app.pictures import PictureJob, read_job
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob, SecondPass
 from trainer.library.identity import ModelFamily
+from trainer.library.index import SHIPPED_MODELS
 from trainer.library.pictures.reading import read_settings
 from trainer.library.pictures.resolve import resolved
 
@@ -115,14 +116,12 @@ class Beginning(QObject):
         self._form.source.set_picture(str(opened.path), strength)
 
     def _move(self, opened: Opened) -> None:
-        model = next(
-            (one for one in self._models.entries if one.identity and one.identity.family is ModelFamily.SVD), None
-        )
-        if model is None:
+        found = [one for one in self._models.entries if one.identity and one.identity.family is ModelFamily.SVD]
+        if not found:
             self.refused.emit(NO_VIDEO_MODEL)
             return
-        if not self._form.is_video:
-            self._form.choose_model(model.name)
+        if not self._form.is_video:  # one of the user's own before the small one that ships with Gesso
+            self._form.choose_model(min(found, key=lambda one: one.path.is_relative_to(SHIPPED_MODELS)).name)
         self._form.source.set_picture(str(opened.path))
         self.told.emit(f"Press Generate for a video that begins with {opened.path.name}.")
 

@@ -222,9 +222,11 @@ def test_a_result_is_varied_with_its_own_settings(qtbot: QtBot, page: GeneratePa
 
 
 def test_without_a_video_model_moving_says_what_is_missing(
-    qtbot: QtBot, home: Home, engine: Engine, photo: Path
+    qtbot: QtBot, home: Home, engine: Engine, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = open_page(qtbot, home, engine, Settings())
+    others = [one for one in page._beginning._models.entries if one.name != "video-starter"]
+    monkeypatch.setattr(page._beginning._models, "entries", others)
     page.show_picture(str(photo))
     qtbot.waitUntil(lambda: page._shown is not None)
     click(page, "Make it move")

@@ -283,20 +283,20 @@ def test_a_models_defaults_are_taken_and_given_back(page: GeneratePage) -> None:
 def test_what_suits_a_distilled_model_is_taken_unless_it_has_defaults(page: GeneratePage, settings: Settings) -> None:
     page.choose_model("large lightning")
     job = page._form.job()
-    assert job is not None
+    assert isinstance(job, GenerateJob)
     sampling = job.sampling
     assert (sampling.sampler, sampling.spacing, sampling.steps, sampling.guidance) == ("euler", "trailing", 4, 1.0)
     text = "Took the steps, guidance, sampler and spacing that suit this kind of model."
     assert page._form._defaults.text == text
     _click(page, "Undo")
     job = page._form.job()
-    assert job is not None
+    assert isinstance(job, GenerateJob)
     assert job.sampling == Sampling()
     settings.model_defaults = {"large lightning": ModelDefaults(steps=6)}
     page.choose_model("large")
     page.choose_model("large lightning")
     job = page._form.job()
-    assert job is not None
+    assert isinstance(job, GenerateJob)
     assert (job.sampling.sampler, job.sampling.steps) == (Sampling().sampler, 6)
 
 
