@@ -1,0 +1,77 @@
+"""Full-size SD 1.5 with random weights: one step of its UNet, and opening its file, against diffusers' defaults."""
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from tests.benchmarks.record import Record, Timing, interleaved, timed
+from tests.full_size import write_full
+from trainer.contract.common import Hardware
+from trainer.home import Home
+from trainer.models import networks
+from trainer.models.architecture import Architecture
+from trainer.models.device import choose
+from trainer.models.opening import open_model
+from trainer.models.sd import SD1
+
+pytestmark = pytest.mark.benchmark
+
+ROUNDS = 3
+
+
+@torch.inference_mode()
+def test_a_step_of_the_unet(record: Record) -> None:
+    """Two pictures of 512 px, as guidance needs them; ours in the number format that is best here, theirs in fp32."""
+    torch.manual_seed(0)
+    device, dtype = choose(Hardware(device="cpu"))
+    theirs: Any = networks.unet(Architecture.named("sd15")).eval()
+    ours: Any = networks.unet(Architecture.named("sd15")).eval()
+    ours.load_state_dict(theirs.state_dict())
+    torch.nn.Module.to(ours, device, dtype)
+    latents, context, time = torch.randn(2, 4, 64, 64), torch.randn(2, 77, 768), torch.tensor([500, 500])
+
+    def step(unet: Any, number: torch.dtype) -> Callable[[], Timing]:
+        return lambda: timed(lambda: unet(latents.to(number), time, context.to(number), return_dict=False))
+
+    measured = interleaved({"ours": step(ours, dtype), "theirs": step(theirs, torch.float32)}, ROUNDS)
+    record.speedup(f"UNet of SD 1.5, a step, {dtype}", measured["ours"], measured["theirs"], "at least 2.5")
+
+
+def test_opening_a_checkpoint(tmp_path: Path, record: Record) -> None:
+    """A file of 2.1 GB in fp16 whose pages are in memory, to a model that computes in fp32, as theirs does."""
+    path = tmp_path / "full.safetensors"
+    write_full(path, "sd15")
+    config = tmp_path / "config"
+    _write_configs(config)
+    home = Home(tmp_path / "home")
+
+    def ours() -> object:
+        return open_model(str(path), home, hardware=Hardware(device="cpu", precision="fp32"))
+
+    def theirs() -> object:
+        return StableDiffusionPipeline.from_single_file(
+            str(path), config=str(config), local_files_only=True, torch_dtype=torch.float32
+        )
+
+    def timing(work: Callable[[], object]) -> Callable[[], Timing]:
+        def side() -> Timing:
+            gc.collect()
+            return timed(work)
+
+        return side
+
+    measured = interleaved({"ours": timing(ours), "theirs": timing(theirs)}, ROUNDS)
+    record.slowdown("opening a checkpoint of 2.1 GB", measured["ours"], measured["theirs"], "at most 0.5")
+
+
+def _write_configs(folder: Path) -> None:
+    """What diffusers must be told of a single file: the folder of such a model, without its weights."""
+    blank = SD1.blank(Architecture.named("sd15"), device=torch.device("cpu"), dtype=torch.bfloat16)
+    SD1.save_folder(blank, folder, dtype=None)
+    for weights in folder.rglob("*.safetensors"):
+        weights.unlink()
