@@ -12,7 +12,7 @@ from app.errand import Errand
 from app.widgets.basics import button, calm, label, row
 from trainer.contract.errors import UserError
 from trainer.library.header import read_header
-from trainer.library.identity import ModelFamily
+from trainer.library.identity import Identity, ModelFamily
 from trainer.library.index import Entry
 
 OWN = 0
@@ -54,12 +54,9 @@ def own_size(entry: Entry, _errand: Errand | None = None) -> Pair | None:
     """(width, height) that the engine takes when a job names none, as trainer.models.checkpoint and diffusers_folder
     find it. To be called in a thread of the pool; None where the file does not tell."""
     identity = entry.identity
-    if identity is not None and identity.family is ModelFamily.SVD:
-        return USUAL[ModelFamily.SVD]
     try:
         if entry.is_folder:
-            side = int(json.loads((entry.path / "unet" / "config.json").read_text("utf-8"))["sample_size"]) * STEP
-            return side, side
+            return _size_in_config(json.loads((entry.path / "unet" / "config.json").read_text("utf-8")), identity)
         noted = _SIZE.fullmatch(read_header(entry.path).metadata.get("modelspec.resolution", ""))
     except (OSError, UserError, ValueError, TypeError, KeyError):
         return None
@@ -69,6 +66,18 @@ def own_size(entry: Entry, _errand: Errand | None = None) -> Pair | None:
         return None
     is_base = identity.family is ModelFamily.SD2 and identity.prediction == "epsilon"
     return USUAL[ModelFamily.SD1] if is_base else USUAL[identity.family]
+
+
+def _size_in_config(config: dict[str, Any], identity: Identity | None) -> Pair:
+    """A UNet's config counts latents: a side, or (height, width). The published video models say a side that is
+    another model's. Raises KeyError, TypeError or ValueError where it makes no sense."""
+    told = config["sample_size"]
+    if isinstance(told, list):
+        height, width = told
+        return int(width) * STEP, int(height) * STEP
+    if identity is not None and identity.family is ModelFamily.SVD:
+        return USUAL[ModelFamily.SVD]
+    return int(told) * STEP, int(told) * STEP
 
 
 def quick_sizes(family: ModelFamily, own: Pair | None) -> list[tuple[str, Pair]]:

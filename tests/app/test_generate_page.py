@@ -225,6 +225,7 @@ def test_the_own_size_is_what_the_engine_takes(home: Home) -> None:
 
     starter = Index(home).find("starter")
     assert own_size(starter) == Architecture.named("starter").default_size
+    assert own_size(Index(home).find("video-starter")) == (96, 96), "as its model card says"
     predicts_v = {"modelspec.prediction_type": "v"}
     layouts.write_header_only(home.models / "a.safetensors", layouts.sd2(), metadata=predicts_v)
     layouts.write_header_only(home.models / "base.safetensors", layouts.sd2())  # its zeros say that it predicts noise
