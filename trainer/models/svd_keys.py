@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from trainer.models.architecture import VAEShape
-from trainer.models.sd_keys import Entry
+from trainer.models.sd_keys import Entry, renamed
 from trainer.models.svd_architecture import DECODER, ENCODER, UNET, VISION, VideoArchitecture
 
 
@@ -48,7 +48,7 @@ _PARTS_OF_TRANSFORMER = {
 def unet_entries(architecture: VideoArchitecture, keys: Iterable[str]) -> list[Entry]:
     """For `keys`, the names of a diffusers UNetSpatioTemporalConditionModel of this architecture."""
     modules = _unet_modules(architecture)
-    return [Entry(UNET + _renamed(key, modules), (key,)) for key in keys]
+    return [Entry(UNET + renamed(key, modules), (key,)) for key in keys]
 
 
 def _unet_modules(architecture: VideoArchitecture) -> dict[str, str]:
@@ -114,7 +114,7 @@ def vae_entries(architecture: VideoArchitecture, keys: Iterable[str]) -> list[En
 
 def _vae_entry(key: str, modules: Mapping[str, str]) -> Entry:
     attends = ".attentions." in key and ".group_norm." not in key
-    return Entry(_renamed(key, modules), (key,), "pointwise" if attends and key.endswith(".weight") else "same")
+    return Entry(renamed(key, modules), (key,), "pointwise" if attends and key.endswith(".weight") else "same")
 
 
 def _encoder_modules(vae: VAEShape) -> dict[str, str]:
@@ -242,13 +242,3 @@ def stand_ins(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     made[ENCODER + "post_quant_conv.weight"] = torch.eye(channels, dtype=dtype)[:, :, None, None]
     made[ENCODER + "post_quant_conv.bias"] = torch.zeros(channels, dtype=dtype)
     return made
-
-
-def _renamed(key: str, modules: Mapping[str, str]) -> str:
-    """`key` with the longest module path that `modules` knows replaced. KeyError if it knows none."""
-    path = key
-    while path:
-        path = path.rpartition(".")[0]
-        if path in modules:
-            return modules[path] + key[len(path) :]
-    raise KeyError(key)
