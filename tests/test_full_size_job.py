@@ -15,8 +15,7 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from tests.full_size import LAYOUTS, write_full
-from tests.library import layouts
+from tests.full_size import write_full
 from tests.models.test_full_size import tensors
 from trainer.contract.common import Sampling
 from trainer.generation.pipeline import sample, to_pictures
@@ -110,6 +109,8 @@ def test_install_generate_train_generate(checkpoint: Path, tmp_path: Path) -> No
         ("sdxl", "sdxl", "epsilon", "with a vector of 2816 beside it: Stable Diffusion XL"),
         ("sdxl-v", "sdxl", "v_prediction", "it has the key v_pred and ztsnr: v-prediction"),
         ("sdxl-refiner", "sdxl_refiner", "epsilon", "the XL refiner, not XL itself"),
+        ("sd15-inpainting", "sd1", "epsilon", "9 channels (picture, mask, masked picture): inpainting"),
+        ("sdxl-inpainting", "sdxl", "epsilon", "9 channels (picture, mask, masked picture): inpainting"),
     ],
 )
 def test_install_and_generate(tmp_path: Path, name: str, family: str, prediction: str, because: str) -> None:
@@ -121,6 +122,10 @@ def test_install_and_generate(tmp_path: Path, name: str, family: str, prediction
     assert identity["certainty"] == "certain"
     assert any(reason.endswith(because) for reason in identity["reasons"])
     options = ["--size", "256x256", "--steps", "1"]
+    if name.endswith("-inpainting"):
+        for file, colour in (("picture.png", "red"), ("mask.png", "white")):
+            Image.new("RGB", (256, 256), colour).save(tmp_path / file)
+        options += ["--init", str(tmp_path / "picture.png"), "--mask", str(tmp_path / "mask.png"), "--strength", "1"]
     events, peak = command(home, "generate", "--model", name, "--prompt", "a cat", *options)
     size = path.stat().st_size
     path.unlink()
@@ -139,17 +144,6 @@ def test_xl_is_converted_to_a_folder_and_back_bit_for_bit(tmp_path: Path) -> Non
     print(f"peak memory while converting: {peak / size:.2f} times the file's size")
     assert peak < 1.5 * size
     assert tensors(back) == before
-
-
-@pytest.mark.parametrize("name", ["sd15-inpainting", "sdxl-inpainting"])
-def test_an_inpainting_model_is_installed_with_reasons(tmp_path: Path, name: str) -> None:
-    path = layouts.write_header_only(tmp_path / f"{name}.safetensors", LAYOUTS[name]())
-    installed, _ = command(tmp_path / "home", "models", "install", str(path), "--link", "--name", name)
-    identity = installed[-1]["identity"]
-    assert (identity["variant"], identity["certainty"]) == ("inpainting", "certain")
-    assert any(
-        reason.endswith("9 channels (picture, mask, masked picture): inpainting") for reason in identity["reasons"]
-    )
 
 
 def kohya_keys_of_sd15() -> set[str]:
