@@ -20,9 +20,9 @@ from PySide6.QtGui import QImageReader
 
 from app.errand import Errand
 from app.videos import FIRST, SUFFIXES, is_video, words_of_video
+from trainer.contract.jobfile import JOB_CHUNK
 from trainer.files import PARTIAL_PREFIX
 from trainer.home import Home
-from trainer.library.pictures.reading import JOB_CHUNK
 
 PARAMETERS_CHUNK = "parameters"
 """Where A1111 and its kin write prompt and settings."""

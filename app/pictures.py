@@ -21,7 +21,6 @@ from PySide6.QtGui import QImage, QImageReader, QPixmap
 
 from trainer.contract.generate import GenerateJob
 from trainer.contract.video import VideoJob
-from trainer.library.pictures.reading import OWN, read_settings
 
 KEPT = 400
 """Thumbnails kept in memory: about 100 MB at 256 pixels, some screens full."""
@@ -40,6 +39,7 @@ def read_job(path: Path) -> PictureJob | None:
     """The job that makes this picture or video again; None where the file carries none. Of the sheet of a grid, what
     its pictures have in common. Raises UserError when it is damaged."""
     from app.videos import is_video, video_job
+    from trainer.library.pictures.reading import OWN, read_settings  # the first paint does without
 
     if is_video(path):
         return video_job(path)

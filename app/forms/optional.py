@@ -1,6 +1,7 @@
 """A part of a job that may be there or not: a check box, and its form below it while it is ticked."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,7 +9,6 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QSizePolicy, QVBoxLayout, QWidget
 
 from app.forms.form import Form
-from app.widgets.basics import column
 from trainer.contract.fields import Part
 
 
@@ -26,18 +26,29 @@ class OptionalPart(QWidget):
         self.box.setToolTip(help)
         self.box.setAccessibleName(title)
         self.box.setAccessibleDescription(help)
-        self.form = Form(part, fields, path)
-        self._path = path
-        self._inside = column(self.form, *below, margins=(22, 0, 0, 4), spacing=10)
+        self._part, self._fields, self._path = part, fields, path
+        self._inside = QWidget()
+        self._lines = QVBoxLayout(self._inside)
+        self._lines.setContentsMargins(22, 0, 0, 4)
+        self._lines.setSpacing(10)
+        for one in below:
+            self._lines.addWidget(one)
         self._inside.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.box)
         layout.addWidget(self._inside)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.box.toggled.connect(self._inside.setVisible)
+        self.box.toggled.connect(self._show_inside)
         self.box.clicked.connect(self._edited)
-        self.form.changed.connect(self.changed)
+
+    @cached_property
+    def form(self) -> Form:
+        """Made when it is first asked for: most people leave the box as it is, and the window would open later."""
+        made = Form(self._part, self._fields, self._path)
+        made.changed.connect(self.changed)
+        self._lines.insertWidget(0, made)
+        return made
 
     @property
     def is_on(self) -> bool:
@@ -48,13 +59,21 @@ class OptionalPart(QWidget):
 
     def set_value(self, values: Mapping[str, Any] | None) -> None:
         self.box.setChecked(values is not None)
-        self.form.set_value(values or {})
+        if values is not None or "form" in vars(self):
+            self.form.set_value(values or {})
 
     def set_on(self, is_on: bool) -> None:
         self.box.setChecked(is_on)
 
     def show_faults(self, error: ValidationError | None) -> None:
-        self.form.show_faults(error, self._path)
+        if "form" in vars(self):
+            self.form.show_faults(error, self._path)
+
+    @Slot(bool)
+    def _show_inside(self, is_on: bool) -> None:
+        if is_on:
+            _ = self.form
+        self._inside.setVisible(is_on)
 
     @Slot()
     def _edited(self) -> None:

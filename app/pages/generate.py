@@ -14,7 +14,6 @@ from app.models_list import Models
 from app.pages import generate_history
 from app.pages.generate_begin import Beginning, How, enlarged
 from app.pages.generate_form import GenerateForm, drawn_seed
-from app.pages.generate_grid import GridPanel
 from app.pages.generate_grids import Grids
 from app.pages.generate_history import History
 from app.pages.generate_mask import MaskPanel
@@ -55,20 +54,20 @@ class GeneratePage(QWidget):
         self._comparison = ComparePanel()
         self._progress = Progress(queue, self._form, self._results, self)
         self._stack, self._middle = QStackedWidget(), QStackedWidget()
-        self._mask_panel, self._grid_panel = MaskPanel(home), GridPanel(models)
+        self._mask_panel = MaskPanel(home)
         self._beginning = Beginning(self._form, models, self._mask_panel, self._middle)
         self._pair = Pair(self._results, self._history, self._comparison, self._stack)
-        self._grids = Grids(self._form, queue, self._grid_panel, self._middle)
+        self._grids = Grids(self._form, queue, models, self._middle)
         self._trash, self._clipboard = Trash(self), PictureClipboard(self)
         self._lay_out()
         self._wire()
 
     def draft(self) -> dict[str, Any]:
-        return {**self._form.draft(), "grid": self._grid_panel.draft()}
+        return {**self._form.draft(), "grid": self._grids.draft()}
 
     def set_draft(self, draft: dict[str, Any]) -> None:
         self._form.set_draft(draft)
-        self._grid_panel.set_draft(draft.get("grid", []))
+        self._grids.set_draft(draft.get("grid", []))
 
     def view(self) -> dict[str, Any]:
         """Beside the form: what is shown, where the history stands, whether the fold is open."""
@@ -360,7 +359,7 @@ class GeneratePage(QWidget):
         self._form.stopping.connect(self.stop)
         self._form.gridding.connect(self.grid)
         self._grids.wanted.connect(self._add)
-        self._grid_panel.left.connect(self._leave)
+        self._grids.left.connect(self._leave)
         for signal, then in (
             (self._results.starring, self.keep),
             (self._results.vary, self.vary),
@@ -400,7 +399,7 @@ class GeneratePage(QWidget):
         right.setFixedWidth(generate_history.WIDTH)
         left = surface(self._form, "panel", edge="right")
         left.setFixedWidth(SETTINGS_WIDTH)
-        for panel in (self._results, self._mask_panel, self._grid_panel):
+        for panel in (self._results, self._mask_panel):
             self._middle.addWidget(panel)
         work = QWidget()
         side_by_side(work, left, self._middle, right)

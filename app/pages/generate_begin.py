@@ -15,8 +15,6 @@ from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob, SecondPass
 from trainer.library.identity import ModelFamily
 from trainer.library.index import SHIPPED_MODELS
-from trainer.library.pictures.reading import read_settings
-from trainer.library.pictures.resolve import resolved
 
 How = Literal["show", "vary", "repaint", "move"]
 VARIED, REPAINTED = 0.6, 1.0
@@ -67,6 +65,9 @@ class Beginning(QObject):
 
     def take_settings_of(self, path: Path) -> None:
         """Fill the form with what a picture or video remembers. What the form has no place for is said."""
+        from trainer.library.pictures.reading import read_settings  # the first paint does without
+        from trainer.library.pictures.resolve import resolved
+
         try:
             job = read_job(path)
             found = read_settings(path) if job is None else None

@@ -3,7 +3,8 @@
 import contextlib
 import random
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from PySide6.QtCore import Signal, Slot
@@ -17,7 +18,6 @@ from app.pages.generate_faults import faults, hidden, summary, with_faults
 from app.pages.generate_more import More
 from app.pages.generate_size import SizeBox
 from app.pages.generate_source import SourceBox
-from app.pages.generate_video import VideoBox
 from app.remember import NONSENSE
 from app.settings import Settings
 from app.widgets.basics import button, column, named, row, scrolled_above
@@ -30,6 +30,9 @@ from trainer.contract.video import VideoJob
 from trainer.home import Home
 from trainer.library.identity import Kind, ModelFamily
 from trainer.library.suggested import suggested
+
+if TYPE_CHECKING:
+    from app.pages.generate_video import VideoBox
 
 LARGEST_SEED = 2**32 - 1
 """Of seeds that are drawn here: short enough to be read out. Any that a job takes can be typed."""
@@ -60,7 +63,7 @@ class GenerateForm(QWidget):
         self._guidance = field_editor(Sampling, "guidance")
         self._seed = QLineEdit()
         self._more = More(models)
-        self._video = VideoBox()
+        self._video_place, self._video_draft = column(), Tree()
         self.is_video = False
         """Whether the chosen model makes videos."""
         self._faults = {name: hidden("error") for name in (*self._fields(), "model", "prompt", "negative", "loras")}
@@ -141,13 +144,15 @@ class GenerateForm(QWidget):
 
     def draft(self) -> Tree:
         """All of it as it stands, half-typed things too."""
-        return {"job": self._tree(), "video": self._video.tree()}
+        return {"job": self._tree(), "video": self._video.tree() if "_video" in vars(self) else self._video_draft}
 
     def set_draft(self, draft: Tree) -> None:
         """What another version wrote and this one can't read leaves its field as it is."""
         tree, video = draft.get("job"), draft.get("video")
         if isinstance(video, dict):
-            self._video.restore(video)
+            self._video_draft = video
+            if "_video" in vars(self):
+                self._video.restore(video)
         if isinstance(tree, dict):
             self._restore(tree)
 
@@ -283,12 +288,27 @@ class GenerateForm(QWidget):
         self._size.set_model(entry)
         self._loras.set_family(identity.family if identity else ModelFamily.UNKNOWN)
 
+    @cached_property
+    def _video(self) -> "VideoBox":
+        """Made when it is first asked for: the window opens sooner without it."""
+        from app.pages.generate_video import VideoBox
+
+        made = VideoBox()
+        made.restore(self._video_draft)
+        made.changed.connect(self._clear_faults)
+        place = self._video_place.layout()
+        assert place is not None
+        place.addWidget(made)
+        return made
+
     def _show_fields(self, is_video: bool) -> None:
         """Those of pictures, or those of videos."""
         self.is_video = is_video
         for field in self._of_pictures:
             field.setVisible(not is_video)
-        self._video.setVisible(is_video)
+        if is_video:
+            _ = self._video
+        self._video_place.setVisible(is_video)
         self._grid.setVisible(not is_video)
         self._count_name.setText("Videos" if is_video else "Pictures")
         self.source.set_required(is_video)
@@ -349,7 +369,6 @@ class GenerateForm(QWidget):
             self._more,
             self._loras,
             self.source,
-            self._video,
         ):
             editor.changed.connect(self._clear_faults)
         self._seed.textEdited.connect(self._clear_faults)
@@ -389,7 +408,7 @@ class GenerateForm(QWidget):
                 shown["guidance"],
             ),
             self._more,
-            self._video,
+            self._video_place,
             0,
             margins=(16, 16, 16, 8),
             spacing=12,

@@ -329,10 +329,10 @@ def test_a_forming_video_plays_where_it_is_and_its_file_is_shown(
 def test_a_grid_over_guidance_and_sampler_is_counted_and_queued(page: GeneratePage, engine: Engine) -> None:
     page._form.set_job(GenerateJob(prompt="a cat", loras=(LoraUse(name="kiki"),), seed=4))
     click(page, "Grid…")
-    across, down, _ = page._grid_panel.axes
+    across, down, _ = page._grids.panel.axes
     across.set_axis("sampling.guidance", "3, 5, 7")
     down.set_axis("sampling.sampler", "Euler, DPM++ 2M")
-    assert page._grid_panel._words.text() == "Makes 6 pictures on 1 sheet."
+    assert page._grids.panel._words.text() == "Makes 6 pictures on 1 sheet."
     click(page, "Make the grid")
     job = last(engine)
     assert isinstance(job, GridJob)
@@ -358,17 +358,17 @@ def test_what_is_wrong_in_a_grid_is_said_in_place(
 ) -> None:
     page._form.set_prompt("a cat")
     page.grid()
-    page._grid_panel.axes[0].set_axis(field, values, search)
+    page._grids.panel.axes[0].set_axis(field, values, search)
     click(page, "Make the grid")
-    assert words in page._grid_panel._fault.text()
+    assert words in page._grids.panel._fault.text()
     assert engine.asked == []
 
 
 def test_a_grid_is_remembered(page: GeneratePage) -> None:
     page.grid()
-    page._grid_panel.axes[0].set_axis("prompt", "cat, dog", "cat")
+    page._grids.panel.axes[0].set_axis("prompt", "cat, dog", "cat")
     draft = page.draft()
-    page._grid_panel.axes[0].set_axis("seed", "1-4")
+    page._grids.panel.axes[0].set_axis("seed", "1-4")
     page.set_draft(draft)
     assert page.draft() == draft
     assert page.stop() is None
@@ -398,8 +398,8 @@ def test_everything_new_has_a_name_and_a_tooltip_and_stands_in_order(
     page._results.player.clear()
     page._form.set_job(GenerateJob(prompt="a cat"))
     page.grid()
-    page._grid_panel.axes[0].set_axis("prompt", "cat", "cat")
-    check_controls(page._grid_panel)
+    page._grids.panel.axes[0].set_axis("prompt", "cat", "cat")
+    check_controls(page._grids.panel)
 
 
 def check_controls(part: QWidget) -> None:

@@ -48,6 +48,8 @@ UPGRADES: tuple[Callable[[Tree], Tree], ...] = (_without_idle_eta,)
 """UPGRADES[n] turns a tree of format n + 1 into format n + 2: pure functions, oldest first."""
 
 FORMAT = len(UPGRADES) + 1
+JOB_CHUNK = "gesso"
+"""The PNG chunk that holds the job of a picture, as JSON with its format."""
 
 _ADAPTER: TypeAdapter[Job] = TypeAdapter(Job)
 

@@ -8,10 +8,10 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from trainer.contract.grid import Axis, GridJob, axis_label
-from trainer.contract.jobfile import FORMAT
+from trainer.contract.jobfile import FORMAT, JOB_CHUNK
 from trainer.contract.names import short_name
 from trainer.files import write_atomically
-from trainer.generation.metadata import COMPRESSION, JOB_CHUNK
+from trainer.generation.metadata import COMPRESSION
 
 LARGEST_SIDE = 16_000
 """Pixels of a sheet; beyond, its pictures are made smaller."""

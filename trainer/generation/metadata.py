@@ -15,10 +15,9 @@ from trainer.contract.a1111 import write_infotext
 from trainer.contract.common import Size
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
-from trainer.contract.jobfile import FORMAT, job_from_tree
+from trainer.contract.jobfile import FORMAT, JOB_CHUNK, job_from_tree
 from trainer.files import write_atomically
 
-JOB_CHUNK = "gesso"
 PARAMETERS_CHUNK = "parameters"
 
 COMPRESSION = 4

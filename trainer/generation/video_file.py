@@ -20,10 +20,10 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from trainer.contract.errors import UserError
-from trainer.contract.jobfile import FORMAT, job_from_tree
+from trainer.contract.jobfile import FORMAT, JOB_CHUNK, job_from_tree
 from trainer.contract.video import VideoFormat, VideoJob
 from trainer.files import folder_written_atomically, write_bytes_atomically
-from trainer.generation.metadata import COMPRESSION, JOB_CHUNK
+from trainer.generation.metadata import COMPRESSION
 
 SUFFIXES: dict[VideoFormat, str] = {"mp4": ".mp4", "webp": ".webp", "gif": ".gif", "frames": ""}
 

@@ -11,7 +11,7 @@ from trainer.contract.found_settings import FoundSettings, Tree
 from trainer.contract.generate import GenerateJob
 from trainer.contract.grid import GridJob
 from trainer.contract.infotext import parse
-from trainer.contract.jobfile import job_from_tree
+from trainer.contract.jobfile import JOB_CHUNK, job_from_tree
 from trainer.library.pictures.comfyui import read_comfyui
 from trainer.library.pictures.fooocus import read_fooocus
 from trainer.library.pictures.invokeai import read_invokeai, read_invokeai_2
@@ -19,8 +19,6 @@ from trainer.library.pictures.novelai import read_novelai
 from trainer.library.pictures.stability_matrix import read_stability_matrix
 from trainer.library.pictures.texts import USER_COMMENT, picture_texts
 
-JOB_CHUNK = "gesso"
-"""The PNG chunk that holds a picture's own job."""
 OWN = "Gesso"
 
 _READERS: tuple[tuple[str, Callable[[str], FoundSettings | None]], ...] = (
