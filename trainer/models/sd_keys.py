@@ -6,18 +6,20 @@ the architecture, so that a model of any size has them; each name of ours is mat
 other way round: nothing is guessed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from trainer.models.architecture import UNET, VAE, Architecture, TextPlace, TextShape
+from trainer.models.architecture import UNET, VAE, Architecture, TextPlace, TextShape, VAEShape
 
 EMA = "model_ema."
 
 Form = Literal["same", "pointwise", "joined", "transposed"]
+Block = Callable[[str, str], dict[str, str]]
+"""(our module path, the original's) of a block to those of all that is inside."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def plain(key: str) -> str:
 
 # --- UNet ---------------------------------------------------------------------------------------------------------
 
-_RESNET = {
+RESNET = {
     "norm1": "in_layers.0",
     "conv1": "in_layers.2",
     "time_emb_proj": "emb_layers.1",
@@ -80,10 +82,21 @@ def unet_entries(architecture: Architecture, keys: Iterable[str]) -> list[Entry]
     return [Entry(UNET + renamed(key, modules), (key,)) for key in keys]
 
 
-def unet_modules(layers: int, attention: Sequence[bool]) -> dict[str, str]:
+def _resnet(ours: str, original: str) -> dict[str, str]:
+    return {f"{ours}.{name}": f"{original}.{other}" for name, other in RESNET.items()}
+
+
+def _transformer(ours: str, original: str) -> dict[str, str]:
+    """Inside they are named alike, so their root is enough."""
+    return {ours: original}
+
+
+def unet_modules(
+    layers: int, attention: Sequence[bool], resnet: Block = _resnet, transformer: Block = _transformer
+) -> dict[str, str]:
     """diffusers' module paths to the original's, for a UNet with so many layers at each level, and attention at these.
 
-    Transformers are named alike inside, so their root is enough.
+    `resnet` and `transformer` say what is called what inside of such a block.
     """
     levels = len(attention)
     modules = {
@@ -94,31 +107,27 @@ def unet_modules(layers: int, attention: Sequence[bool]) -> dict[str, str]:
         "add_embedding.linear_2": "label_emb.0.2",
         "conv_norm_out": "out.0",
         "conv_out": "out.2",
-        **_resnet("mid_block.resnets.0", "middle_block.0"),
-        "mid_block.attentions.0": "middle_block.1",
-        **_resnet("mid_block.resnets.1", "middle_block.2"),
+        **resnet("mid_block.resnets.0", "middle_block.0"),
+        **transformer("mid_block.attentions.0", "middle_block.1"),
+        **resnet("mid_block.resnets.1", "middle_block.2"),
     }
     number = 1
     for level in range(levels):
         for layer in range(layers):
-            modules |= _resnet(f"down_blocks.{level}.resnets.{layer}", f"input_blocks.{number}.0")
-            modules[f"down_blocks.{level}.attentions.{layer}"] = f"input_blocks.{number}.1"
+            modules |= resnet(f"down_blocks.{level}.resnets.{layer}", f"input_blocks.{number}.0")
+            modules |= transformer(f"down_blocks.{level}.attentions.{layer}", f"input_blocks.{number}.1")
             number += 1
         modules[f"down_blocks.{level}.downsamplers.0.conv"] = f"input_blocks.{number}.0.op"
         number += 1
     number = 0
     for level, attends in enumerate(reversed(attention)):
         for layer in range(layers + 1):
-            modules |= _resnet(f"up_blocks.{level}.resnets.{layer}", f"output_blocks.{number}.0")
-            modules[f"up_blocks.{level}.attentions.{layer}"] = f"output_blocks.{number}.1"
+            modules |= resnet(f"up_blocks.{level}.resnets.{layer}", f"output_blocks.{number}.0")
+            modules |= transformer(f"up_blocks.{level}.attentions.{layer}", f"output_blocks.{number}.1")
             number += 1
         # The upsampler stands in the level's last block, after the transformer where there is one.
         modules[f"up_blocks.{level}.upsamplers.0.conv"] = f"output_blocks.{number - 1}.{2 if attends else 1}.conv"
     return modules
-
-
-def _resnet(ours: str, original: str) -> dict[str, str]:
-    return {f"{ours}.{name}": f"{original}.{other}" for name, other in _RESNET.items()}
 
 
 # --- VAE ----------------------------------------------------------------------------------------------------------
@@ -129,42 +138,54 @@ _OLD_VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_att
 
 def vae_entries(architecture: Architecture, keys: Iterable[str]) -> list[Entry]:
     """For `keys`, the names of a diffusers AutoencoderKL of this architecture."""
-    modules = _vae_modules(architecture)
-    return [Entry(VAE + renamed(key, modules), (key,), _vae_form(key)) for key in keys]
+    modules = {
+        "quant_conv": "quant_conv",
+        "post_quant_conv": "post_quant_conv",
+        **encoder_modules(architecture.vae, "encoder."),
+        **decoder_modules(architecture.vae, "decoder.", vae_resnet),
+    }
+    return [Entry(VAE + renamed(key, modules), (key,), vae_form(key)) for key in keys]
 
 
-def _vae_form(key: str) -> Form:
+def vae_form(key: str) -> Form:
     attends = ".attentions." in key and ".group_norm." not in key
     return "pointwise" if attends and key.endswith(".weight") else "same"
 
 
-def _vae_modules(architecture: Architecture) -> dict[str, str]:
-    levels, layers = len(architecture.vae.block_out_channels), architecture.vae.layers_per_block
-    modules = {"quant_conv": "quant_conv", "post_quant_conv": "post_quant_conv"}
-    for half in ("encoder", "decoder"):
-        modules |= {f"{half}.{name}": f"{half}.{name}" for name in ("conv_in", "conv_out")}
-        modules[f"{half}.conv_norm_out"] = f"{half}.norm_out"
-        modules |= _vae_resnet(f"{half}.mid_block.resnets.0", f"{half}.mid.block_1")
-        modules |= _vae_resnet(f"{half}.mid_block.resnets.1", f"{half}.mid.block_2")
-        attention = {
-            f"{half}.mid_block.attentions.0.{name}": f"{half}.mid.attn_1.{other}"
-            for name, other in _VAE_ATTENTION.items()
-        }
-        modules |= attention
-    for level in range(levels):
-        ours, original = f"encoder.down_blocks.{level}", f"encoder.down.{level}"
-        for layer in range(layers):
-            modules |= _vae_resnet(f"{ours}.resnets.{layer}", f"{original}.block.{layer}")
-        modules[f"{ours}.downsamplers.0.conv"] = f"{original}.downsample.conv"
-        # The original counts the decoder's levels from the finest, as it does the encoder's.
-        ours, original = f"decoder.up_blocks.{level}", f"decoder.up.{levels - 1 - level}"
-        for layer in range(layers + 1):
-            modules |= _vae_resnet(f"{ours}.resnets.{layer}", f"{original}.block.{layer}")
-        modules[f"{ours}.upsamplers.0.conv"] = f"{original}.upsample.conv"
+def encoder_modules(vae: VAEShape, original: str) -> dict[str, str]:
+    """diffusers' module paths of a VAE's encoder to those below `original`."""
+    modules = _half("encoder.", original, vae_resnet)
+    for level in range(len(vae.block_out_channels)):
+        ours, theirs = f"encoder.down_blocks.{level}", f"{original}down.{level}"
+        for layer in range(vae.layers_per_block):
+            modules |= vae_resnet(f"{ours}.resnets.{layer}", f"{theirs}.block.{layer}")
+        modules[f"{ours}.downsamplers.0.conv"] = f"{theirs}.downsample.conv"
     return modules
 
 
-def _vae_resnet(ours: str, original: str) -> dict[str, str]:
+def decoder_modules(vae: VAEShape, original: str, resnet: Block) -> dict[str, str]:
+    """The same of its decoder, whose levels the original counts from the finest, as it does the encoder's."""
+    modules = _half("decoder.", original, resnet)
+    levels = len(vae.block_out_channels)
+    for level in range(levels):
+        ours, theirs = f"decoder.up_blocks.{level}", f"{original}up.{levels - 1 - level}"
+        for layer in range(vae.layers_per_block + 1):
+            modules |= resnet(f"{ours}.resnets.{layer}", f"{theirs}.block.{layer}")
+        modules[f"{ours}.upsamplers.0.conv"] = f"{theirs}.upsample.conv"
+    return modules
+
+
+def _half(ours: str, original: str, resnet: Block) -> dict[str, str]:
+    """Both ends of it, and its middle."""
+    modules = {ours + name: original + name for name in ("conv_in", "conv_out")}
+    modules[f"{ours}conv_norm_out"] = f"{original}norm_out"
+    for number in range(2):
+        modules |= resnet(f"{ours}mid_block.resnets.{number}", f"{original}mid.block_{number + 1}")
+    attention = f"{ours}mid_block.attentions.0", f"{original}mid.attn_1"
+    return modules | {f"{attention[0]}.{name}": f"{attention[1]}.{other}" for name, other in _VAE_ATTENTION.items()}
+
+
+def vae_resnet(ours: str, original: str) -> dict[str, str]:
     same = {f"{ours}.{name}": f"{original}.{name}" for name in ("norm1", "conv1", "norm2", "conv2")}
     return {**same, f"{ours}.conv_shortcut": f"{original}.nin_shortcut"}
 
@@ -180,7 +201,7 @@ def modern_vae_key(key: str) -> str:
 
 # --- text encoders ------------------------------------------------------------------------------------------------
 
-_OPEN_CLIP_LAYER = {
+OPEN_CLIP_LAYER = {
     "layer_norm1": "ln_1",
     "layer_norm2": "ln_2",
     "mlp.fc1": "mlp.c_fc",
@@ -206,7 +227,7 @@ def _open_clip_entries(place: TextPlace, shape: TextShape, keys: Mapping[str, st
     modules = {"embeddings.token_embedding": "token_embedding", "final_layer_norm": "ln_final"}
     for number in range(shape.layers):
         layer = f"encoder.layers.{number}."
-        modules |= {layer + name: f"transformer.resblocks.{number}.{other}" for name, other in _OPEN_CLIP_LAYER.items()}
+        modules |= {layer + name: f"transformer.resblocks.{number}.{other}" for name, other in OPEN_CLIP_LAYER.items()}
     entries = [Entry(place.prefix + "positional_embedding", (keys["embeddings.position_embedding.weight"],))]
     if "text_projection.weight" in keys:
         entries.append(Entry(place.prefix + "text_projection", (keys["text_projection.weight"],), "transposed"))

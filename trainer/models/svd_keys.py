@@ -7,37 +7,25 @@ of any size has them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from trainer.models.architecture import VAEShape
-from trainer.models.sd_keys import Entry, renamed
+from trainer.models.sd_keys import (
+    OPEN_CLIP_LAYER,
+    RESNET,
+    Entry,
+    decoder_modules,
+    encoder_modules,
+    renamed,
+    unet_modules,
+    vae_form,
+    vae_resnet,
+)
 from trainer.models.svd_architecture import DECODER, ENCODER, UNET, VISION, VideoArchitecture
-
-
-@dataclass(frozen=True)
-class Transposed(Entry):
-    """A linear layer that the file stores as the matrix [in, out] that its input is multiplied with."""
-
-    def split(self, stored: Tensor) -> tuple[Tensor, ...]:
-        return (stored.T.contiguous(),)
-
-    def join(self, tensors: Mapping[str, Tensor]) -> Tensor:
-        return tensors[self.keys[0]].detach().T
-
 
 # --- UNet ---------------------------------------------------------------------------------------------------------
 
-_RESNET = {
-    "norm1": "in_layers.0",
-    "conv1": "in_layers.2",
-    "time_emb_proj": "emb_layers.1",
-    "norm2": "out_layers.0",
-    "conv2": "out_layers.3",
-    "conv_shortcut": "skip_connection",
-}
 _PARTS_OF_TRANSFORMER = {
     "temporal_transformer_blocks": "time_stack",
     "time_pos_embed.linear_1": "time_pos_embed.0",
@@ -47,48 +35,15 @@ _PARTS_OF_TRANSFORMER = {
 
 def unet_entries(architecture: VideoArchitecture, keys: Iterable[str]) -> list[Entry]:
     """For `keys`, the names of a diffusers UNetSpatioTemporalConditionModel of this architecture."""
-    modules = _unet_modules(architecture)
+    unet = architecture.unet
+    modules = unet_modules(unet.layers_per_block, unet.attention, _resnet, _transformer)
     return [Entry(UNET + renamed(key, modules), (key,)) for key in keys]
-
-
-def _unet_modules(architecture: VideoArchitecture) -> dict[str, str]:
-    """diffusers' module paths to the original's. Inside a transformer most names are alike, so its root is enough."""
-    levels, layers = len(architecture.unet.block_out_channels), architecture.unet.layers_per_block
-    modules = {
-        "conv_in": "input_blocks.0.0",
-        "time_embedding.linear_1": "time_embed.0",
-        "time_embedding.linear_2": "time_embed.2",
-        "add_embedding.linear_1": "label_emb.0.0",
-        "add_embedding.linear_2": "label_emb.0.2",
-        "conv_norm_out": "out.0",
-        "conv_out": "out.2",
-        **_resnet("mid_block.resnets.0", "middle_block.0"),
-        **_transformer("mid_block.attentions.0", "middle_block.1"),
-        **_resnet("mid_block.resnets.1", "middle_block.2"),
-    }
-    number = 1
-    for level in range(levels):
-        for layer in range(layers):
-            modules |= _resnet(f"down_blocks.{level}.resnets.{layer}", f"input_blocks.{number}.0")
-            modules |= _transformer(f"down_blocks.{level}.attentions.{layer}", f"input_blocks.{number}.1")
-            number += 1
-        modules[f"down_blocks.{level}.downsamplers.0.conv"] = f"input_blocks.{number}.0.op"
-        number += 1
-    number = 0
-    for level, attends in enumerate(reversed(architecture.unet.attention)):
-        for layer in range(layers + 1):
-            modules |= _resnet(f"up_blocks.{level}.resnets.{layer}", f"output_blocks.{number}.0")
-            modules |= _transformer(f"up_blocks.{level}.attentions.{layer}", f"output_blocks.{number}.1")
-            number += 1
-        # The upsampler stands in the level's last block, after the transformer where there is one.
-        modules[f"up_blocks.{level}.upsamplers.0.conv"] = f"output_blocks.{number - 1}.{2 if attends else 1}.conv"
-    return modules
 
 
 def _resnet(ours: str, original: str) -> dict[str, str]:
     """A block in space, one over time, and the weight that mixes the two."""
-    space = {f"{ours}.spatial_res_block.{name}": f"{original}.{other}" for name, other in _RESNET.items()}
-    time = {f"{ours}.temporal_res_block.{name}": f"{original}.time_stack.{other}" for name, other in _RESNET.items()}
+    space = {f"{ours}.spatial_res_block.{name}": f"{original}.{other}" for name, other in RESNET.items()}
+    time = {f"{ours}.temporal_res_block.{name}": f"{original}.time_stack.{other}" for name, other in RESNET.items()}
     return {**space, **time, f"{ours}.time_mixer": f"{original}.time_mixer"}
 
 
@@ -99,81 +54,29 @@ def _transformer(ours: str, original: str) -> dict[str, str]:
 
 # --- VAE ----------------------------------------------------------------------------------------------------------
 
-_VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
-_VAE_RESNET = {"norm1": "norm1", "conv1": "conv1", "norm2": "norm2", "conv2": "conv2", "conv_shortcut": "nin_shortcut"}
-
 
 def vae_entries(architecture: VideoArchitecture, keys: Iterable[str]) -> list[Entry]:
     """For `keys`, the names of a diffusers AutoencoderKLTemporalDecoder of this architecture.
 
     Its encoder is that of the autoencoder for the picture, its decoder that of `first_stage_model`.
     """
-    modules = {**_encoder_modules(architecture.vae), **_decoder_modules(architecture.vae)}
-    return [_vae_entry(key, modules) for key in keys]
-
-
-def _vae_entry(key: str, modules: Mapping[str, str]) -> Entry:
-    attends = ".attentions." in key and ".group_norm." not in key
-    return Entry(renamed(key, modules), (key,), "pointwise" if attends and key.endswith(".weight") else "same")
-
-
-def _encoder_modules(vae: VAEShape) -> dict[str, str]:
-    levels, layers = len(vae.block_out_channels), vae.layers_per_block
-    original = ENCODER + "encoder."
-    modules = {"quant_conv": ENCODER + "quant_conv", **_middle("encoder.", original)}
-    for resnet in range(2):
-        modules |= _plain_resnet(f"encoder.mid_block.resnets.{resnet}", f"{original}mid.block_{resnet + 1}")
-    for level in range(levels):
-        for layer in range(layers):
-            ours = f"encoder.down_blocks.{level}.resnets.{layer}"
-            modules |= _plain_resnet(ours, f"{original}down.{level}.block.{layer}")
-        modules[f"encoder.down_blocks.{level}.downsamplers.0.conv"] = f"{original}down.{level}.downsample.conv"
-    return modules
-
-
-def _decoder_modules(vae: VAEShape) -> dict[str, str]:
-    levels, layers = len(vae.block_out_channels), vae.layers_per_block
-    modules = {"decoder.time_conv_out": DECODER + "conv_out.time_mix_conv", **_middle("decoder.", DECODER)}
-    for resnet in range(2):
-        modules |= _video_resnet(f"decoder.mid_block.resnets.{resnet}", f"{DECODER}mid.block_{resnet + 1}")
-    for level in range(levels):
-        # The original counts the decoder's levels from the finest, as it does the encoder's.
-        original = f"{DECODER}up.{levels - 1 - level}"
-        for layer in range(layers + 1):
-            modules |= _video_resnet(f"decoder.up_blocks.{level}.resnets.{layer}", f"{original}.block.{layer}")
-        modules[f"decoder.up_blocks.{level}.upsamplers.0.conv"] = f"{original}.upsample.conv"
-    return modules
-
-
-def _middle(ours: str, original: str) -> dict[str, str]:
-    """Both ends of one half, and its attention."""
-    attention = {
-        f"{ours}mid_block.attentions.0.{name}": f"{original}mid.attn_1.{other}"
-        for name, other in _VAE_ATTENTION.items()
+    modules = {
+        "quant_conv": ENCODER + "quant_conv",
+        **encoder_modules(architecture.vae, ENCODER + "encoder."),
+        "decoder.time_conv_out": DECODER + "conv_out.time_mix_conv",
+        **decoder_modules(architecture.vae, DECODER, _video_resnet),
     }
-    ends = {ours + name: original + name for name in ("conv_in", "conv_out")}
-    return {**attention, **ends, f"{ours}conv_norm_out": f"{original}norm_out"}
-
-
-def _plain_resnet(ours: str, original: str) -> dict[str, str]:
-    return {f"{ours}.{name}": f"{original}.{other}" for name, other in _VAE_RESNET.items()}
+    return [Entry(renamed(key, modules), (key,), vae_form(key)) for key in keys]
 
 
 def _video_resnet(ours: str, original: str) -> dict[str, str]:
-    space = _plain_resnet(f"{ours}.spatial_res_block", original)
-    time = {f"{ours}.temporal_res_block.{name}": f"{original}.time_stack.{other}" for name, other in _RESNET.items()}
+    space = vae_resnet(f"{ours}.spatial_res_block", original)
+    time = {f"{ours}.temporal_res_block.{name}": f"{original}.time_stack.{other}" for name, other in RESNET.items()}
     return {**space, **time, f"{ours}.time_mixer": original}  # the mixing weight stands in the block itself
 
 
 # --- image encoder ------------------------------------------------------------------------------------------------
 
-_VISION_LAYER = {
-    "layer_norm1": "ln_1",
-    "layer_norm2": "ln_2",
-    "mlp.fc1": "mlp.c_fc",
-    "mlp.fc2": "mlp.c_proj",
-    "self_attn.out_proj": "attn.out_proj",
-}
 _VISION_TENSORS = {
     "embeddings.class_embedding": "class_embedding",
     "embeddings.patch_embedding.weight": "conv1.weight",
@@ -189,7 +92,7 @@ _VISION_PROJECTION = "visual_projection.weight"
 def vision_entries(architecture: VideoArchitecture, keys: Iterable[str]) -> list[Entry]:
     """For `keys`, the names of a transformers CLIPVisionModelWithProjection, with or without `vision_model.`."""
     named = {plain(key): key for key in keys}
-    entries: list[Entry] = [Transposed(VISION + "proj", (named[_VISION_PROJECTION],))]
+    entries = [Entry(VISION + "proj", (named[_VISION_PROJECTION],), "transposed")]
     entries += [Entry(VISION + original, (named[name],)) for name, original in _VISION_TENSORS.items()]
     for number in range(architecture.vision.layers):
         ours, original = f"encoder.layers.{number}.", f"{VISION}transformer.resblocks.{number}."
@@ -198,7 +101,7 @@ def vision_entries(architecture: VideoArchitecture, keys: Iterable[str]) -> list
             entries.append(Entry(f"{original}attn.in_proj_{kind}", joined, "joined"))
             entries += [
                 Entry(f"{original}{other}.{kind}", (named[f"{ours}{name}.{kind}"],))
-                for name, other in _VISION_LAYER.items()
+                for name, other in OPEN_CLIP_LAYER.items()
             ]
     return entries
 
