@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.generation.fake import CHANNELS, fake_model
 from tests.generation.gaussian import ALPHAS_CUMPROD, exact_network, flow
 from trainer.contract.common import SamplerName, Sampling
-from trainer.generation import pipeline
+from trainer.generation import finite, pipeline
 from trainer.generation.denoising import denoiser
 from trainer.generation.noise import generators, noise_source
 from trainer.generation.pipeline import Batch, sample, sample_batch
@@ -195,7 +195,8 @@ class _Waits(TorchDispatchMode):
 def test_no_step_waits_for_the_graphics_card(name: SamplerName, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking whether numbers are finite is left out: on a graphics card it is done once, behind the last step."""
     bundle, _ = fake_model()
-    monkeypatch.setattr(pipeline, "is_finite", lambda _tensor: True)
+    for place in (pipeline, finite):
+        monkeypatch.setattr(place, "is_finite", lambda _tensor: True)
     waits, between_steps = _Waits(), []
 
     def on_step(index: int, _clean: Tensor) -> None:

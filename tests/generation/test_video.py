@@ -13,7 +13,8 @@ from tests import tiny_video
 from trainer.contract.errors import UserError
 from trainer.contract.video import Motion, VideoGuidance, VideoSampling
 from trainer.generation.samplers import SAMPLERS
-from trainer.generation.video import decode_frames, fitted, sample_video, to_pixels
+from trainer.generation.vae import to_pixels
+from trainer.generation.video import decode_frames, fitted, sample_video
 from trainer.models.svd import SVDBundle
 
 # diffusers hands tensors to numpy in a way that numpy 2 frowns upon

@@ -10,7 +10,7 @@ from torch import Tensor
 from trainer.contract.common import Sampling
 from trainer.contract.errors import UserError
 from trainer.generation.denoising import OnStep, denoiser
-from trainer.generation.finite import is_finite, not_finite
+from trainer.generation.finite import is_finite, not_finite, watched
 from trainer.generation.guidance import Asked, Surroundings, guided_network, texts_of
 from trainer.generation.inpainting import all_anew
 from trainer.generation.noise import generators, noise_source
@@ -106,15 +106,13 @@ def sample_batch(
     if start is not None and start.keeps:
         denoise = keeping(denoise, start, schedule)
 
-    def after_step(index: int, clean: Tensor) -> None:
-        # on a GPU the question would wait for the step to end, so it is asked once, of the result
-        if clean.device.type == "cpu" and not is_finite(clean):
-            raise not_finite(bundle, f"in step {index + 1} of {taken}, in the output of the UNet")
-        if on_step is not None:
-            on_step(index, clean)
-
     latents = sampler.function(
-        denoise, latents, schedule, fresh_noise=fresh_noise, on_step=after_step, eta=sampling.eta_or_usual
+        denoise,
+        latents,
+        schedule,
+        fresh_noise=fresh_noise,
+        on_step=watched(bundle, taken, on_step),
+        eta=sampling.eta_or_usual,
     )
     if not is_finite(latents):
         raise not_finite(bundle, "in the output of the UNet")

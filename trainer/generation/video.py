@@ -13,10 +13,11 @@ from torch import Tensor
 from trainer.contract.common import Sampling
 from trainer.contract.video import Motion, VideoGuidance, VideoSampling
 from trainer.generation.denoising import OnStep, Predict, denoiser
-from trainer.generation.finite import is_finite, not_finite
+from trainer.generation.finite import is_finite, not_finite, watched
 from trainer.generation.noise import TorchGenerator, noise_source
 from trainer.generation.samplers import SAMPLERS, schedule_of
 from trainer.generation.schedule import Schedule
+from trainer.generation.vae import to_picture, to_pixels
 from trainer.models.family import Conditioning
 from trainer.models.svd import SVD, SVDBundle
 
@@ -51,10 +52,7 @@ def sample_video(
     shape = (frames, bundle.latent_channels, *conditioning["concat"].shape[-2:])
     fresh_noise = noise_source([source], shape, bundle.device)
 
-    def after_step(index: int, clean: Tensor) -> None:
-        # on a GPU the question would wait for the step to end, so it is asked once, of the result
-        if clean.device.type == "cpu" and not is_finite(clean):
-            raise not_finite(bundle, f"in step {index + 1} of {sampling.steps}, in the output of the UNet")
+    def show(index: int, clean: Tensor) -> None:
         if on_step is not None:
             on_step(index, clean[0])
 
@@ -63,7 +61,7 @@ def sample_video(
         fresh_noise() * schedule.start_scale,
         schedule,
         fresh_noise=fresh_noise,
-        on_step=after_step,
+        on_step=watched(bundle, sampling.steps, show),
         eta=steps.eta_or_usual,
     )
     if not is_finite(latents):
@@ -84,17 +82,10 @@ def decode_frames(
         decoded = SVD.decode(bundle, chunk)
         if not is_finite(decoded):
             raise not_finite(bundle, "in the output of the VAE")
-        pixels = decoded.add(1.0).mul(127.5).clamp(0.0, 255.0).round().to(torch.uint8)
-        pictures += [Image.fromarray(frame.contiguous().numpy()) for frame in pixels.permute(0, 2, 3, 1).cpu()]
+        pictures += [to_picture(frame) for frame in decoded.split(1)]
         if after_chunk is not None:
             after_chunk(len(pictures))
     return pictures
-
-
-def to_pixels(picture: Image.Image) -> Tensor:
-    """An RGB picture as [1, 3, H, W] in [-1, 1]."""
-    flat = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-    return flat.reshape(1, picture.height, picture.width, 3).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
 def conditioned(bundle: SVDBundle, pixels: Tensor, noise: Tensor, frames: int, motion: Motion) -> dict[str, Tensor]:
