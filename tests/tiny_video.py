@@ -1,7 +1,9 @@
 """Tiny models with random weights, in the shape of Stable Video Diffusion: quick to make, to load and to run."""
 
+import copy
 import functools
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -46,4 +48,33 @@ def single_file(path: Path, *, dtype: torch.dtype = torch.float32, metadata: dic
     """Write a tiny model to `path` in the original layout, and give the model that was written."""
     made = bundle()
     made.family.save(made, path, dtype=dtype, metadata=metadata or {})
+    return made
+
+
+def diffusers_pipeline(bundle: SVDBundle) -> Any:
+    """diffusers' own pipeline with the scheduler of the published model and diffusers' own attention, on the very
+    weights of `bundle`."""
+    from diffusers import EulerDiscreteScheduler, StableVideoDiffusionPipeline
+    from diffusers.models.attention_processor import AttnProcessor2_0
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    unet: Any = copy.deepcopy(bundle.unet)
+    unet.set_attn_processor(AttnProcessor2_0())
+    parts: dict[str, Any] = {
+        "vae": bundle.vae,
+        "image_encoder": bundle.image_encoder,
+        "unet": unet,
+        "scheduler": EulerDiscreteScheduler(
+            prediction_type="v_prediction",
+            sigma_max=700.0,
+            sigma_min=0.002,
+            steps_offset=1,
+            timestep_spacing="leading",
+            timestep_type="continuous",
+            use_karras_sigmas=True,
+        ),
+        "feature_extractor": CLIPImageProcessorPil(),
+    }
+    made = StableVideoDiffusionPipeline(**parts)
+    made.set_progress_bar_config(disable=True)
     return made

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import EulerDiscreteScheduler, StableVideoDiffusionPipeline
+from diffusers import StableVideoDiffusionPipeline
 from PIL import Image
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from tests import tiny_video
 from trainer.contract.errors import UserError
@@ -37,25 +36,7 @@ def picture() -> Image.Image:
 
 @pytest.fixture(scope="module")
 def pipeline(bundle: SVDBundle) -> StableVideoDiffusionPipeline:
-    scheduler: Any = EulerDiscreteScheduler(
-        prediction_type="v_prediction",
-        sigma_max=700.0,
-        sigma_min=0.002,
-        steps_offset=1,
-        timestep_spacing="leading",
-        timestep_type="continuous",
-        use_karras_sigmas=True,
-    )
-    processor: Any = CLIPImageProcessorPil()
-    made = StableVideoDiffusionPipeline(
-        vae=bundle.vae,
-        image_encoder=bundle.image_encoder,
-        unet=bundle.unet,
-        scheduler=scheduler,
-        feature_extractor=processor,
-    )
-    made.set_progress_bar_config(disable=True)
-    return made
+    return tiny_video.diffusers_pipeline(bundle)
 
 
 @pytest.mark.parametrize("last", [1.0, 3.5])
@@ -112,7 +93,8 @@ def test_the_first_frame_is_not_guided_at_1(bundle: SVDBundle, picture: Image.Im
     once = VideoSampling(steps=1)
     alone = sample(bundle, picture, last=1.0, sampling=once)
     guided = sample(bundle, picture, last=3.0, sampling=once)
-    torch.testing.assert_close(guided[0], alone[0], atol=1e-4, rtol=1e-4)
+    # numbers go through noise of sigma 700, so rounding alone makes 1e-4 on some processors
+    torch.testing.assert_close(guided[0], alone[0], atol=1e-3, rtol=1e-4)
     assert not torch.allclose(guided[-1], alone[-1], atol=1e-2)
 
 

@@ -47,8 +47,8 @@ def test_only_floating_point_is_converted(tmp_path: Path) -> None:
         "count": torch.int64,
         "flag": torch.bool,
     }
-    with TensorFile(path) as file:
-        read = {name: file.load(name, CPU, torch.float32) for name in TENSORS}
+    file = TensorFile(path)
+    read = {name: file.load(name, CPU, torch.float32) for name in TENSORS}
     assert read["count"].dtype == torch.int64
     assert torch.equal(read["turned"], TENSORS["turned"])
 
@@ -62,18 +62,31 @@ def test_tensors_that_lie_askew_in_the_file_are_read_all_the_same(tmp_path: Path
     length = int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8 : 8 + length])).encode() + b" " * spaces
     path.write_bytes(len(header).to_bytes(8, "little") + header + data[8 + length :])
-    with TensorFile(path) as file:
-        for name, tensor in TENSORS.items():
-            assert torch.equal(file.load(name, CPU, None), tensor)
+    file = TensorFile(path)
+    for name, tensor in TENSORS.items():
+        assert torch.equal(file.load(name, CPU, None), tensor)
 
 
-def test_tensors_outlive_the_file_and_its_closing(tmp_path: Path) -> None:
+def test_tensors_outlive_the_file(tmp_path: Path) -> None:
     path = tmp_path / "gone.safetensors"
     write(path)
-    with TensorFile(path) as file:
-        tensor = file.load("single", CPU, None)
+    tensor = TensorFile(path).load("single", CPU, None)
     path.unlink()
     assert torch.equal(tensor, TENSORS["single"])
+
+
+def test_what_was_handed_out_is_not_lost_with_a_neighbour_that_was_converted(tmp_path: Path) -> None:
+    """They share a page of the file, and the neighbour fills whole pages of its own."""
+    path = tmp_path / "neighbours.safetensors"
+    values = {name: torch.full((30_000,), number, dtype=torch.float16) for number, name in enumerate("abc")}
+    write_tensors(path, {name: lambda value=value: value for name, value in values.items()}, dtype=None, metadata={})
+    file = TensorFile(path)
+    outer = [file.load(name, CPU, None) for name in "ac"]
+    for tensor in outer:
+        tensor.fill_(7)
+    assert torch.equal(file.load("b", CPU, torch.float32), values["b"].float())
+    assert all(bool((tensor == 7).all()) for tensor in outer)
+    assert torch.equal(TensorFile(path).load("a", CPU, None), values["a"])
 
 
 def test_a_full_disk_is_named_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from trainer.generation.prompts import encode
 from trainer.generation.samplers import SAMPLERS, schedule_of
 from trainer.generation.start import Start, Turn, first_latents, keeping, steps_taken, tail, turned
 from trainer.generation.vae import to_picture
+from trainer.models.attention import prompts_kept
 from trainer.models.family import Bundle, Conditioning
 
 
@@ -106,14 +107,15 @@ def sample_batch(
     if start is not None and start.keeps:
         denoise = keeping(denoise, start, schedule)
 
-    latents = sampler.function(
-        denoise,
-        latents,
-        schedule,
-        fresh_noise=fresh_noise,
-        on_step=watched(bundle, taken, on_step),
-        eta=sampling.eta_or_usual,
-    )
+    with prompts_kept(bundle.unet):
+        latents = sampler.function(
+            denoise,
+            latents,
+            schedule,
+            fresh_noise=fresh_noise,
+            on_step=watched(bundle, taken, on_step),
+            eta=sampling.eta_or_usual,
+        )
     if not is_finite(latents):
         raise not_finite(bundle, "in the output of the UNet")
     return start.kept(latents) if start is not None else latents

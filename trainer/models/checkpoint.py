@@ -57,20 +57,19 @@ def read(
     Raises UserError that names the part which is missing or otherwise built. Weights whose number format is already
     right are mapped, not read.
     """
-    with TensorFile(source) as file:
-        architecture = _architecture(file, family)
-        parts = networks.without_weights(architecture, source.name)
-        entries = {
-            part: sd_keys.part_entries(architecture, part, network.state_dict())
-            for part, network in parts.networks.items()
-        }
-        names = _names(file, architecture, source, ema)
-        _require_known(names, entries, architecture, source)
-        total = sum(len(of_part) for of_part in entries.values())
-        reader = _Reader(file, names, device, dtype, total, progress)
-        for part, network in parts.networks.items():
-            networks.assign(network, reader.state(entries[part]), networks.LABELS[part], source.name)
-        return replace(parts, metadata=dict(file.header.metadata), unused=_unused(reader, architecture))
+    file = TensorFile(source)
+    architecture = _architecture(file, family)
+    parts = networks.without_weights(architecture, source.name)
+    entries = {
+        part: sd_keys.part_entries(architecture, part, network.state_dict()) for part, network in parts.networks.items()
+    }
+    names = _names(file, architecture, source, ema)
+    _require_known(names, entries, architecture, source)
+    total = sum(len(of_part) for of_part in entries.values())
+    reader = _Reader(file, names, device, dtype, total, progress)
+    for part, network in parts.networks.items():
+        networks.assign(network, reader.state(entries[part]), networks.LABELS[part], source.name)
+    return replace(parts, metadata=dict(file.header.metadata), unused=_unused(reader, architecture))
 
 
 def write(parts: networks.Parts, path: Path, *, dtype: torch.dtype | None, metadata: Mapping[str, str]) -> None:

@@ -116,13 +116,13 @@ def read(
         own_keys = {sd_keys.plain(key): key for key in wanted}
         state: dict[str, Tensor] = {}
         for path in folder.weights[part]:
-            with TensorFile(path) as file:
-                for name in file.header.tensors:
-                    if not name.endswith("position_ids"):
-                        key = own_keys.get(sd_keys.plain(sd_keys.modern_vae_key(name)))
-                        if key is None:
-                            raise _unknown(source, f"{part}/{path.name} has a tensor {name}")
-                        state[key] = _shaped(file.load(name, device, dtype), wanted[key])
+            file = TensorFile(path)
+            for name in file.header.tensors:
+                if not name.endswith("position_ids"):
+                    key = own_keys.get(sd_keys.plain(sd_keys.modern_vae_key(name)))
+                    if key is None:
+                        raise _unknown(source, f"{part}/{path.name} has a tensor {name}")
+                    state[key] = _shaped(file.load(name, device, dtype), wanted[key])
         networks.assign(network, state, part, source.name)
         if progress is not None:
             progress(number + 1, len(parts.networks))
@@ -158,13 +158,13 @@ def write(parts: networks.Parts, path: Path, *, dtype: torch.dtype | None) -> No
 def _with_what_is_beside(parts: networks.Parts, path: Path, device: torch.device, dtype: torch.dtype) -> networks.Parts:
     if not path.is_file():
         return parts
-    with TensorFile(path) as file:
-        # an empty tensor is a mark, which keeps the number format that it came with
-        unused = {
-            name: file.load(name, device, dtype if math.prod(info.shape) else None)
-            for name, info in file.header.tensors.items()
-        }
-        return replace(parts, metadata=dict(file.header.metadata), unused=unused)
+    file = TensorFile(path)
+    # an empty tensor is a mark, which keeps the number format that it came with
+    unused = {
+        name: file.load(name, device, dtype if math.prod(info.shape) else None)
+        for name, info in file.header.tensors.items()
+    }
+    return replace(parts, metadata=dict(file.header.metadata), unused=unused)
 
 
 def _architecture(source: Path, family: FamilyName, prediction: Prediction) -> Architecture:

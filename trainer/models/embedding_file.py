@@ -25,12 +25,12 @@ def read_embedding(path: Path) -> Tensor:
 
     Raises UserError for what is no embedding, or is damaged.
     """
-    with TensorFile(path) as file:
-        names = list(file.header.tensors)
-        of_both = set(FOR_XL) <= set(names)
-        named = [name for name in names if name == "emb_params" or name.startswith("string_to_param.")]
-        wanted = FOR_XL if of_both else sorted(named or names, key=_by_number)
-        tensors = [file.load(name, CPU, torch.float32) for name in wanted]
+    file = TensorFile(path)
+    names = list(file.header.tensors)
+    of_both = set(FOR_XL) <= set(names)
+    named = [name for name in names if name == "emb_params" or name.startswith("string_to_param.")]
+    wanted = FOR_XL if of_both else sorted(named or names, key=_by_number)
+    tensors = [file.load(name, CPU, torch.float32) for name in wanted]
     rows = [tensor[None] if tensor.ndim == 1 else tensor for tensor in tensors]
     same = 0 if of_both else 1
     if not rows or any(row.ndim != 2 or row.shape[same] != rows[0].shape[same] for row in rows):

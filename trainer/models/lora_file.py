@@ -60,29 +60,29 @@ def read_lora(path: Path) -> LoraFile:
     Raises UserError when it is no LoRA or one of a method not supported yet (which it names), when tensors are unknown,
     missing or don't fit together, and when a number in it is not finite. A missing alpha means the rank.
     """
-    with TensorFile(path) as file:
-        stored = list(file.header.tensors)
-        method = lora_names.other_method(stored)
-        if method:
-            raise UserError(
-                f"{path.name} is a {method} file, which Gesso does not support yet.", "Choose an ordinary LoRA."
-            )
-        parsed = {name: lora_names.parse(name) for name in stored}
-        found = {meaning: name for name, meaning in parsed.items() if meaning is not None}
-        unknown = [name for name, meaning in parsed.items() if meaning is None]
-        if not found:
-            raise UserError(f"{path.name} is not a LoRA.", "Choose a LoRA for Stable Diffusion 1.x, 2.x or XL.")
-        if unknown or len(found) < len(stored):
-            count = len(stored) - len(found)
-            raise UserError(
-                f"{count} of the {len(stored)} tensors in {path.name} are unknown to Gesso or stand there twice.",
-                "It may be a LoRA for another kind of model; choose one for Stable Diffusion 1.x, 2.x or XL.",
-                f"The first is {unknown[0]}." if unknown else "",
-            )
-        alphas = Alphas(file.header.metadata)
-        modules = dict.fromkeys(meaning.module for meaning in found)
-        pairs = {module: _pair(file, module, found, alphas) for module in modules}
-        return LoraFile(path.stem, pairs, dict(file.header.metadata))
+    file = TensorFile(path)
+    stored = list(file.header.tensors)
+    method = lora_names.other_method(stored)
+    if method:
+        raise UserError(
+            f"{path.name} is a {method} file, which Gesso does not support yet.", "Choose an ordinary LoRA."
+        )
+    parsed = {name: lora_names.parse(name) for name in stored}
+    found = {meaning: name for name, meaning in parsed.items() if meaning is not None}
+    unknown = [name for name, meaning in parsed.items() if meaning is None]
+    if not found:
+        raise UserError(f"{path.name} is not a LoRA.", "Choose a LoRA for Stable Diffusion 1.x, 2.x or XL.")
+    if unknown or len(found) < len(stored):
+        count = len(stored) - len(found)
+        raise UserError(
+            f"{count} of the {len(stored)} tensors in {path.name} are unknown to Gesso or stand there twice.",
+            "It may be a LoRA for another kind of model; choose one for Stable Diffusion 1.x, 2.x or XL.",
+            f"The first is {unknown[0]}." if unknown else "",
+        )
+    alphas = Alphas(file.header.metadata)
+    modules = dict.fromkeys(meaning.module for meaning in found)
+    pairs = {module: _pair(file, module, found, alphas) for module in modules}
+    return LoraFile(path.stem, pairs, dict(file.header.metadata))
 
 
 def write_lora(path: Path, pairs: Mapping[str, LoraPair], metadata: Mapping[str, str]) -> None:

@@ -40,25 +40,25 @@ def read(
     Raises UserError that names the part which is missing or otherwise built. Weights whose number format is already
     right are mapped, not read.
     """
-    with TensorFile(source) as file:
-        parts = without_weights(_architecture(file), source.name)
-        entries = part_entries(parts)
-        wanted = {entry.original for of_part in entries.values() for entry in of_part}
-        _require_known(file, wanted)
-        done, total = 0, len(wanted)
-        for part, of_part in entries.items():
-            state: dict[str, Tensor] = {}
-            for entry in of_part:
-                if entry.original in file.header.tensors:
-                    stored = file.load(entry.original, device, dtype)
-                    state |= zip(entry.keys, entry.split(stored), strict=True)
-                done += 1
-                if progress is not None and (done % _MANY == 0 or done == total):
-                    progress(done, total)
-            networks.assign(getattr(parts, part), state, LABELS[part], source.name)
-        rest = [name for name in file.header.tensors if name not in wanted]
-        unused = {name: file.load(name, torch.device("cpu"), None) for name in rest}
-        return replace(parts, metadata=dict(file.header.metadata), unused=unused)
+    file = TensorFile(source)
+    parts = without_weights(_architecture(file), source.name)
+    entries = part_entries(parts)
+    wanted = {entry.original for of_part in entries.values() for entry in of_part}
+    _require_known(file, wanted)
+    done, total = 0, len(wanted)
+    for part, of_part in entries.items():
+        state: dict[str, Tensor] = {}
+        for entry in of_part:
+            if entry.original in file.header.tensors:
+                stored = file.load(entry.original, device, dtype)
+                state |= zip(entry.keys, entry.split(stored), strict=True)
+            done += 1
+            if progress is not None and (done % _MANY == 0 or done == total):
+                progress(done, total)
+        networks.assign(getattr(parts, part), state, LABELS[part], source.name)
+    rest = [name for name in file.header.tensors if name not in wanted]
+    unused = {name: file.load(name, torch.device("cpu"), None) for name in rest}
+    return replace(parts, metadata=dict(file.header.metadata), unused=unused)
 
 
 def write(parts: VideoParts, path: Path, *, dtype: torch.dtype | None, metadata: Mapping[str, str]) -> None:

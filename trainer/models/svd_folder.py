@@ -52,21 +52,21 @@ def read(
         own_keys = {svd_keys.plain(key): key for key in network.state_dict()}
         state: dict[str, Tensor] = {}
         for path in folder.weights[part]:
-            with TensorFile(path) as file:
-                for name in file.header.tensors:
-                    if not name.endswith("position_ids"):
-                        key = own_keys.get(svd_keys.plain(modern_vae_key(name)))
-                        if key is None:
-                            raise _unknown(source, f"{part}/{path.name} has a tensor {name}")
-                        state[key] = file.load(name, device, dtype)
+            file = TensorFile(path)
+            for name in file.header.tensors:
+                if not name.endswith("position_ids"):
+                    key = own_keys.get(svd_keys.plain(modern_vae_key(name)))
+                    if key is None:
+                        raise _unknown(source, f"{part}/{path.name} has a tensor {name}")
+                    state[key] = file.load(name, device, dtype)
         networks.assign(network, state, LABELS[part], source.name)
         if progress is not None:
             progress(number + 1, len(LABELS))
     if not (source / ORIGINAL_REST).is_file():
         return parts
-    with TensorFile(source / ORIGINAL_REST) as file:
-        unused = {name: file.load(name, torch.device("cpu"), None) for name in file.header.tensors}
-        return replace(parts, metadata=dict(file.header.metadata), unused=unused)
+    file = TensorFile(source / ORIGINAL_REST)
+    unused = {name: file.load(name, torch.device("cpu"), None) for name in file.header.tensors}
+    return replace(parts, metadata=dict(file.header.metadata), unused=unused)
 
 
 def write(parts: VideoParts, path: Path, *, dtype: torch.dtype | None) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainer.contract.errors import UserError
 from trainer.models.architecture import norm_groups
+from trainer.models.attention import give_attention
 from trainer.models.svd_architecture import VideoArchitecture
 
 
@@ -27,10 +28,11 @@ class VideoParts:
 
 
 def unet(architecture: VideoArchitecture) -> nn.Module:
-    """diffusers' UNetSpatioTemporalConditionModel, on the device that is torch's default."""
+    """diffusers' UNetSpatioTemporalConditionModel with our attention, on the device that is torch's default."""
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
 
     made = UNetSpatioTemporalConditionModel(**architecture.unet_config())
+    give_attention(made)
     return _grouped(made, norm_groups(architecture.unet.block_out_channels))
 
 
@@ -59,8 +61,10 @@ def without_weights(architecture: VideoArchitecture, where: str = "The model") -
 
     Raises UserError that names the file (`where`) when its sizes make no network, such as 24 channels in 32 groups.
     """
+    from diffusers.models.modeling_utils import no_init_weights
+
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), no_init_weights():
             return VideoParts(architecture, unet(architecture), vae(architecture), image_encoder(architecture))
     except (ValueError, TypeError, ArithmeticError) as error:
         raise UserError(

@@ -1,19 +1,16 @@
 """Tensors in and out of safetensors files, one at a time, so that a model never stands in memory twice.
 
-Reading maps the file where the number format is already right, and otherwise converts tensor by tensor. Files are
-opened only after trainer.library.header has checked every offset. Writing keeps to the order of the safetensors
-library (larger number formats first, then by name), so that the same tensors always make the same file.
+Reading maps the file; where another number format is wanted it converts tensor by tensor and lets go of the pages.
+Files are mapped only after trainer.library.header has checked every offset. Writing keeps to the order of the
+safetensors library (larger number formats first, then by name), so that the same tensors always make the same file.
 """
 
-import io
 import json
 import math
 import mmap
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import torch
 from torch import Tensor
@@ -42,23 +39,14 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 class TensorFile:
-    """A checked safetensors file, open for reading. Tensors that were mapped outlive its closing."""
+    """A checked safetensors file, mapped for reading until nothing refers to it: not this, and no tensor of it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.header: Header = read_header(path)
-        self._stack = ExitStack()
-        self._file: io.BufferedReader = self._stack.enter_context(path.open("rb"))
-        # A private mapping: writing to a tensor changes the page in memory, never the file.
-        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
-
-    def __enter__(self) -> "TensorFile":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+        with path.open("rb") as file:
+            # A private mapping: writing to a tensor changes the page in memory, never the file.
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: tensor.shape for name, tensor in self.header.tensors.items()}
@@ -71,17 +59,26 @@ class TensorFile:
         start = self.header.data_start + info.begin
         if math.prod(info.shape) == 0:
             return torch.empty(info.shape, dtype=wanted, device=device)
-        aligned = start % stored.itemsize == 0
-        if aligned and wanted == stored:
-            count = (info.end - info.begin) // stored.itemsize
-            tensor = torch.frombuffer(self._map, dtype=stored, count=count, offset=start)
-        else:
-            # Read instead of mapped, so that the file's own pages don't count beside the converted copy.
-            self._file.seek(start)
-            data = bytearray(info.end - info.begin)
-            self._file.readinto(data)
-            tensor = torch.frombuffer(data, dtype=stored)
-        return tensor.reshape(info.shape).to(device, wanted)
+        if start % stored.itemsize:
+            data = bytearray(self._map[start : start + info.end - info.begin])
+            return torch.frombuffer(data, dtype=stored).reshape(info.shape).to(device, wanted)
+        count = (info.end - info.begin) // stored.itemsize
+        tensor = torch.frombuffer(self._map, dtype=stored, count=count, offset=start).reshape(info.shape)
+        placed = tensor.to(device, wanted)
+        if placed is not tensor:
+            self._forget(start, self.header.data_start + info.end)
+        return placed
+
+    def _forget(self, start: int, end: int) -> None:
+        """Let go of the file's whole pages between two places: else they would count beside the copy.
+
+        Pages that reach beyond them are kept, since a tensor next to it may have been handed out, and written to.
+        """
+        if not hasattr(mmap, "MADV_DONTNEED"):  # Windows; it takes back such pages where memory is short
+            return
+        first, last = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, end // mmap.PAGESIZE * mmap.PAGESIZE
+        if last > first:
+            self._map.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
 def write_tensors(

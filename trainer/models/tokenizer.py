@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,12 +15,15 @@ TOKENS = 77
 """Length of every prompt as the text encoder sees it, start and end tokens included."""
 
 
+@cache
 def clip_tokenizer(*, pad_with_end: bool) -> Any:
-    """transformers' CLIPTokenizer. SD 1.x pads with the end token; SD 2.x (OpenCLIP) pads with id 0, which is `!`."""
+    """transformers' CLIPTokenizer. SD 1.x pads with the end token; SD 2.x (OpenCLIP) pads with id 0, which is `!`.
+
+    One for all models, so nothing may be added to its words.
+    """
     from transformers import CLIPTokenizer
 
     ids, merges = vocabulary()
-    # The merge list is copied into Rust; a tokenizer of one's own can be given new words without touching another.
     tokenizer = CLIPTokenizer(vocab=dict(ids), merges=cast(Any, list(merges)), model_max_length=TOKENS)
     if not pad_with_end:
         # Set afterwards: given at construction, `!` would become a special token and no longer be read in prompts.
