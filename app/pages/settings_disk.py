@@ -13,7 +13,7 @@ from trainer.home import Home
 Check = Callable[[], None]
 CHECK_EVERY = 500
 """Files between two looks at whether the user has left."""
-EMPTIED = ("thumbnails", "encoded", "pictures.sqlite", "pictures.sqlite-journal")
+EMPTIED = ("thumbnails", "encoded", "health", "pictures.sqlite", "pictures.sqlite-journal")
 """What can be made again. The list of models stays: in it are the checksums that were taken at installation."""
 
 

@@ -1,6 +1,7 @@
 """Buckets against a table worked out by hand, an exact search of our own, and properties."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -69,6 +70,15 @@ def test_places_without_upscaling(
 ) -> None:
     placement = KEPT_SIZE_512.place(Size(*picture))
     assert (placement.bucket_size, placement.resized_size, placement.crop_box) == (bucket, resized, box)
+
+
+def test_a_thousand_pictures_go_where_sd_scripts_puts_them() -> None:
+    lines = (Path(__file__).parent / "sd_scripts_buckets.csv").read_text("utf-8").splitlines()
+    rows = [tuple(map(int, line.split(","))) for line in lines if not line.startswith("#")]
+    assert len(rows) == 1000
+    for width, height, *theirs in rows:
+        ours = [buckets.place(Size(width, height)) for buckets in (AT_512, KEPT_SIZE_512)]
+        assert [*ours[0].bucket_size, *ours[0].resized_size, *ours[1].bucket_size, *ours[1].resized_size] == theirs
 
 
 sides = st.integers(1, 6000)

@@ -39,7 +39,7 @@ from trainer.dataset.names import shown
         (b"\xfe\xff\x00f\x00o\x00x", "fox", "utf-16", ""),
         (b"the fox\x92s tail", "the fox’s tail", "cp1252", ""),
         (b"bad \x9d byte", "bad \ufffd byte", "cp1252", ""),
-        ("狐".encode("shift-jis"), "Œ\xcf", "cp1252", ""),
+        ("狐".encode("shift-jis"), "狐", "shift_jis", ""),
         (b"half \xed\xa0\x80 pair", "half í\xa0€ pair", "cp1252", ""),
         (b"", "", "utf-8", ""),
         (b"\n", "", "utf-8", "\n"),
@@ -50,8 +50,31 @@ from trainer.dataset.names import shown
 def test_reads_what_is_there(data: bytes, text: str, encoding: str, newline: str) -> None:
     caption = decode_caption(data)
     assert (caption.text, caption.encoding, caption.newline) == (text, encoding, newline)
-    assert bool(caption.note) == (encoding in ("utf-16", "cp1252"))
+    assert bool(caption.note) == (encoding in ("utf-16", "cp1252", "shift_jis"))
     assert caption.complete
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        *(
+            (text, "shift_jis")
+            for text in ("少女", "黒髪の少女、青い目", "1girl, 黒髪, 青い目", "Tシャツ", "東京タワー, night", "猫…♪")
+        ),
+        *(
+            (text, "cp1252")
+            for text in ("the fox’s tail", "élève", "d’élan", "“A cat” – on a café terrace", "Größe: 5 m²")
+        ),
+        *(
+            (text, "cp1252")
+            for text in ("Straße, Führer", "À l’école", "señora", "brøndsø på å", "cat’s “eye”", "’tis")
+        ),
+    ],
+)
+def test_japanese_and_western_texts_are_told_apart(text: str, encoding: str) -> None:
+    caption = decode_caption(text.encode("cp932" if encoding == "shift_jis" else encoding))
+    assert (caption.text, caption.encoding) == (text, encoding)
+    assert "guess" in caption.note
 
 
 @pytest.mark.parametrize("data", [b"fox\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "fox".encode("utf-16-le")])
@@ -109,6 +132,13 @@ def test_an_unchanged_caption_is_not_touched(data: bytes, tmp_path: Path) -> Non
 
 
 def test_guessed_bytes_are_kept_when_the_caption_changes(tmp_path: Path) -> None:
+    japanese = tmp_path / "j.txt"
+    japanese.write_bytes("黒髪".encode("cp932"))
+    write_caption(japanese, "黒髪, 猫")
+    assert japanese.read_text("utf-8") == "黒髪, 猫\n"
+    assert (tmp_path / "j.txt.bak").read_bytes() == "黒髪".encode("cp932")
+    for file in (japanese, tmp_path / "j.txt.bak"):
+        file.unlink()
     path = tmp_path / "a.txt"
     path.write_bytes(b"fox\x92s")
     assert not write_caption(path, "fox’s")

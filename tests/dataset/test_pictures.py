@@ -7,10 +7,10 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import ExifTags, Image, ImageCms, ImageFile
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile
 
 from trainer.contract.errors import UserError
-from trainer.dataset.pictures import MAX_PIXELS, PictureError, Size, decode, load, measure, opacity
+from trainer.dataset.pictures import MAX_PIXELS, PictureError, Size, decode, glance, load, measure, opacity
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -389,3 +389,31 @@ def test_damage_never_escapes_as_anything_but_a_reason(tmp_path: Path) -> None:
             except PictureError:
                 outcomes["refused"] += 1
     assert min(outcomes.values()) > 50
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+def test_a_glance_shows_the_same_picture_smaller(format: str, orientation: int) -> None:
+    picture = Image.linear_gradient("L").resize((640, 360)).convert("RGB")
+    picture.paste(RED, (0, 0, 200, 100))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = encoded(picture, format, exif=exif)
+    seen, whole = glance(data, Path("picture"), 160), see(data)
+    assert seen.size == whole.size
+    assert seen.format == format
+    assert max(seen.picture.size) == (160 if format == "JPEG" else 640)
+    shrunk = whole.resize(seen.picture.size, Image.Resampling.BOX)
+    difference = ImageChops.difference(shrunk, seen.picture.convert("RGB")).resize((8, 8), Image.Resampling.BOX)
+    assert max(high for _, high in difference.getextrema()) < 12  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_a_glance_refuses_what_decoding_refuses(format: str) -> None:
+    data = encoded(Image.effect_noise((300, 300), 60).convert("RGB"), format)
+    for damaged in (b"", data[: len(data) * 2 // 3]):
+        with pytest.raises(PictureError) as refused:
+            glance(damaged, Path("picture"), 64)
+        with pytest.raises(PictureError) as expected:
+            see(damaged)
+        assert refused.value.reason == expected.value.reason

@@ -1,25 +1,130 @@
-"""The verb `dataset check`: every bad file by name, with its reason."""
+"""The verbs `dataset`: edit captions with a preview, undo and redo, list tags; files are in `dataset_files`."""
 
+import contextlib
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from trainer.cli import dataset_files
+from trainer.cli.caption_edits import operation_of
 from trainer.cli.output import Output
-from trainer.contract.errors import Cancelled
-from trainer.dataset.check import check as check_folder
-from trainer.dataset.check import require_usable
+from trainer.contract.errors import Cancelled, UserError
+from trainer.dataset import tags
+from trainer.dataset.book import CaptionBook, Change, Step
+from trainer.dataset.items import Item, scan
+from trainer.dataset.marks import Marks
+from trainer.dataset.names import number_of, shown
+from trainer.dataset.pictures import PictureError, measure
+from trainer.dataset.query import Query, Row, compile_query
+from trainer.home import Home
+
+Wish = Callable[[], bool]
 
 
-def check(arguments: Namespace, output: Output, wish: Callable[[], bool]) -> int:
-    """Look at every picture and caption. Exit code 0 if there is something to train on; UserError if not."""
+def act(arguments: Namespace, home: Home, output: Output, wish: Wish) -> int:
+    """Do the verb's action."""
+    match arguments.action:
+        case "check":
+            return dataset_files.check(arguments, home, output, wish)
+        case "export":
+            return dataset_files.export(arguments, output, wish)
+        case "edit":
+            return edit(arguments, output, wish)
+        case "tags":
+            return list_tags(arguments, output, wish)
+        case _:
+            return turn(arguments, output)
 
-    def watch(done: int, total: int) -> None:
+
+def edit(arguments: Namespace, output: Output, wish: Wish) -> int:
+    """Say what the edits would change, and with --apply change it, as one step."""
+    book = _book(arguments, output)
+    places = _found(book, arguments.query, wish)
+    if not arguments.edits:
+        raise UserError("No edit is named.", "Say what to change: --add-tags, --replace, --sort; --help lists all.")
+    by_count = any(values == ["count"] for _, values in arguments.edits)
+    changes = book.preview(operation_of(arguments, _counts(book) if by_count else {}), places)
+    if changes and arguments.apply:
+        title = ", ".join(" ".join((flag[2:], *values)) for flag, values in arguments.edits)
+        step = book.apply(title, changes, source="command line")
+        end = f"{number_of(step.captions, 'caption')} changed; `dataset undo` takes it back."
+    elif changes:
+        end = f"{number_of(len(changes), 'caption')} would change; --apply writes them."
+    else:
+        end = "Nothing would change."
+    output.answer(_said(book, changes, applied=bool(changes) and arguments.apply), [*_lines(book, changes), end])
+    return 0
+
+
+def turn(arguments: Namespace, output: Output) -> int:
+    """Undo or redo a step. UserError if there is none."""
+    book = _book(arguments, output)
+    take = book.undo if arguments.action == "undo" else book.redo
+    step = take(leave_changed=arguments.leave_changed)
+    if step is None:
+        raise UserError(f"There is nothing to {arguments.action}.", "Nothing was changed.")
+    output.answer(
+        {"title": step.title, "when": step.when.isoformat(), "source": step.source, "captions": step.captions},
+        [f"{arguments.action.capitalize()} of “{step.title}”, {_when(step)}: {number_of(step.captions, 'caption')}."],
+    )
+    return 0
+
+
+def list_tags(arguments: Namespace, output: Output, wish: Wish) -> int:
+    """Each tag with the number of captions that have it."""
+    book = _book(arguments, output)
+    counted = tags.counts(book.caption(place).text for place in _found(book, arguments.query, wish))
+    output.answer(dict(counted), [f"{count:6} {tag}" for tag, count in counted])
+    return 0
+
+
+def _book(arguments: Namespace, output: Output) -> CaptionBook:
+    book = CaptionBook(scan(arguments.folder.expanduser()))
+    for note in book.notes:
+        output.note(note)
+    return book
+
+
+def _found(book: CaptionBook, text: str, wish: Wish) -> list[int]:
+    """The places that the query finds. Pictures are opened only if it asks for their size."""
+    query = compile_query(text)
+    if "problems" in query.uses:
+        raise UserError("Problems can't be searched for on the command line.", "`dataset check` lists all of them.")
+    marks = Marks(book.dataset.folder)
+    places: list[int] = []
+    for place, item in enumerate(book.dataset.items):
         if wish():
             raise Cancelled
-        output.progress(f"pictures {done}/{total}", force=done == total)
+        if query(_row(item, book.caption(place).text, marks, query)):
+            places.append(place)
+    return places
 
-    report = check_folder(arguments.folder.expanduser(), watch=watch)
-    lines = [f"{found.severity:8} {found.path}: {found.reason} {found.fix}" for found in report.findings]
-    lines.append(f"{len(report.examined)} of {report.total} pictures can be trained on.")
-    output.answer(report.to_dict(), lines)
-    require_usable(report)
-    return 0
+
+def _row(item: Item, text: str, marks: Marks, query: Query) -> Row:
+    row = Row(item.relative, text, tags.tags_of(text))
+    row.stars, row.flag = marks.stars(item.relative), marks.flag(item.relative)
+    if "width" in query.uses or "height" in query.uses:
+        with contextlib.suppress(PictureError):  # a picture that can't be opened has no size to compare
+            row.width, row.height = measure(item.path)
+    return row
+
+
+def _counts(book: CaptionBook) -> dict[str, int]:
+    return dict(tags.counts(book.caption(place).text for place in range(len(book.dataset.items))))
+
+
+def _lines(book: CaptionBook, changes: Iterable[Change]) -> Iterable[str]:
+    for change in changes:
+        yield shown(book.dataset.items[change.place].relative)
+        yield from (f"  - {line}" for line in change.before.split("\n"))
+        yield from (f"  + {line}" for line in (change.after or "").split("\n"))
+
+
+def _said(book: CaptionBook, changes: Iterable[Change], *, applied: bool) -> dict[str, object]:
+    told = [
+        {"picture": book.dataset.items[one.place].relative, "before": one.before, "after": one.after} for one in changes
+    ]
+    return {"applied": applied, "changes": told}
+
+
+def _when(step: Step) -> str:
+    return f"{step.when.astimezone():%Y-%m-%d %H:%M}"

@@ -5,22 +5,35 @@ A caption file is never rewritten unless its text changed: reading, checking and
 
 import random
 import re
+import string
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from trainer.contract.errors import UserError
 from trainer.dataset.names import shown
-from trainer.files import write_bytes_atomically, write_text_atomically
+from trainer.files import human_size, write_bytes_atomically
 
 MAX_CAPTION_BYTES = 64 * 1024
 """More than this is not a caption: 75 tokens are some 400 letters."""
 
-Encoding = Literal["utf-8", "utf-8-sig", "utf-16", "cp1252", "binary"]
+Encoding = Literal["utf-8", "utf-8-sig", "utf-16", "cp1252", "shift_jis", "binary"]
+GUESSED: frozenset[Encoding] = frozenset({"cp1252", "shift_jis"})
+"""Encodings that nothing in the file proves; its bytes are kept when it is rewritten."""
+
+KEPT_SUFFIX = ".bak"
+"""Behind a caption file's name: its bytes from before it was rewritten, where its encoding was a guess."""
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _WORD = re.compile(r"\w+|[^\w\s]")
+_JAPANESE = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]+")
+_KANA = re.compile(r"[\u3001-\u30ff]")
+_FOREIGN = re.compile(r"[^\x00-\x7f\u2010-\u203b\u2190-\u2193\u25a0-\u266f\u3000-\u30ff\u4e00-\u9fff\uff01-\uff9f]")
+"""What Shift-JIS can say and Japanese captions seldom do: Greek, Cyrillic, frames, characters of private use."""
+_MEANINGLESS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+"""In Windows-1252."""
+_LETTERS = frozenset(string.ascii_letters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +69,8 @@ def read_caption(path: Path) -> Caption:
 
 
 def decode_caption(data: bytes) -> Caption:
-    """The caption in `data`: UTF-8 (with or without mark), UTF-16 by its mark, else Windows-1252 with a note."""
+    """The caption in `data`: UTF-8 (with or without mark), UTF-16 by its mark, else the likelier of Shift-JIS and
+    Windows-1252, with a note."""
     too_long = len(data) > MAX_CAPTION_BYTES
     text, encoding, note = _decode(_cut(data) if too_long else data)
     if "\0" in text:
@@ -86,10 +100,65 @@ def _decode(data: bytes) -> tuple[str, Encoding, str]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
+        japanese = _as_japanese(data)
+        if japanese is not None:
+            return japanese, "shift_jis", "It is not UTF-8; it was read as Shift-JIS, which is a guess."
         # Five bytes mean nothing in Windows-1252; a visible replacement character stands for each.
         text = data.decode("cp1252", "replace")
         return text, "cp1252", "It is not UTF-8; it was read as Windows-1252, which is a guess."
     return text, "utf-8-sig" if marked else "utf-8", ""
+
+
+def _as_japanese(data: bytes) -> str | None:
+    """The text if `data` is likelier Shift-JIS (as Windows has it, cp932) than Windows-1252, else None.
+
+    Bytes alone don't tell: `’s` is a kanji too. In Japanese text most characters have two bytes above 127, or are kana,
+    and stand apart from Latin letters. An accented letter or a curved quote of Windows-1252 is a single high byte
+    within or beside a word, and swallows a letter of it if it is read as Shift-JIS. The more frequent of these signs
+    decides, unless a byte means nothing in Windows-1252.
+    """
+    try:
+        text = data.decode("cp932")
+    except UnicodeDecodeError:
+        return None
+    if _FOREIGN.search(text):
+        return None
+    if _MEANINGLESS.search(data):
+        return text
+    japanese = western = 0
+    for run in _JAPANESE.finditer(text):
+        kana = len(_KANA.findall(run[0]))
+        beside = {text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]}
+        if not kana and beside & _LETTERS:
+            western += 1
+            continue
+        low = sum(character.encode("cp932")[1] < 128 for character in run[0] if not _KANA.match(character))
+        japanese += len(run[0]) - low
+        western += low
+    return text if japanese > western else None
+
+
+def encode_caption(text: str) -> bytes:
+    """What a caption file holds that says `text`: UTF-8 without mark, lines parted by `\\n`, a newline at the end, so
+    that it is never of zero bytes.
+
+    Raises UserError for what could not be read back: half a character, a zero character, too much of it.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"The new text holds half a character at place {error.start}.", "Delete that character and type it again."
+        ) from error
+    if b"\0" in data:
+        raise UserError("The new text holds a zero character.", "Delete that character.")
+    if len(data) >= MAX_CAPTION_BYTES:
+        raise UserError(
+            f"The new text has {human_size(len(data))}; a caption has at most {human_size(MAX_CAPTION_BYTES)}.",
+            "Shorten it: a model hears 75 tokens, which are some 400 letters.",
+        )
+    return data + b"\n"
 
 
 def write_caption(path: Path, text: str) -> bool:
@@ -99,7 +168,11 @@ def write_caption(path: Path, text: str) -> bool:
     Where the file's encoding had to be guessed its old bytes are kept beside it as `<name>.bak` first. Raises
     UserError if the file is not text, is too long, or can't be written.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    try:
+        data = encode_caption(text)
+    except UserError as error:
+        title = f"The caption {shown(path)} was not changed: {error.title[0].lower()}{error.title[1:]}"
+        raise UserError(title, error.fix) from error
     if path.exists():
         there = read_caption(path)
         if not there.complete:
@@ -107,23 +180,16 @@ def write_caption(path: Path, text: str) -> bool:
                 f"The caption {shown(path)} was not changed: {there.note[0].lower()}{there.note[1:]}",
                 "Move that file away, then write the caption again.",
             )
-        if there.text == text and path.stat().st_size > 0:
+        if there.text == data.decode("utf-8").rstrip("\n") and path.stat().st_size > 0:
             return False
-        if there.encoding == "cp1252":
+        if there.encoding in GUESSED:
             _keep_original(path)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"The caption {shown(path)} was not changed: the new text holds half a character at place {error.start}.",
-            "Delete that character and type it again.",
-        ) from error
-    write_text_atomically(path, text + "\n")
+    write_bytes_atomically(path, data)
     return True
 
 
 def _keep_original(path: Path) -> None:
-    kept = path.with_name(path.name + ".bak")
+    kept = path.with_name(path.name + KEPT_SUFFIX)
     if not kept.exists():
         write_bytes_atomically(kept, path.read_bytes())
 

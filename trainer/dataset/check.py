@@ -1,7 +1,7 @@
 """The health of a dataset: every file opened once, the bad ones named with their reason, the rest ready to train on."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,7 +20,9 @@ _THREADS = 2
 """Pillow decodes without the GIL; more threads would only hold more large pictures in memory."""
 
 _IN_FLIGHT = 4
-_HEARD_WORDS = 75
+HEARD_TOKENS = 75
+"""Of a caption: more the text encoder does not hear."""
+
 _LEAST_KEPT = 0.6
 _FORMAT_EXTENSIONS = {
     "PNG": {"png"},
@@ -104,7 +106,8 @@ def check(
     findings += _duplicates(examined)
     if len(examined) == 1:
         fix = "Add more pictures: ten or twenty different ones teach a subject far better."
-        findings.append(Finding(examined[0].item.path, "warning", "It is the only picture to train on.", fix))
+        reason = "It is the only picture to train on."
+        findings.append(Finding(examined[0].item.path, "warning", reason, fix, "only picture"))
     keys = {path: natural_key(path.relative_to(folder).as_posix()) for path in {f.path for f in findings}}
     findings.sort(key=lambda finding: keys[finding.path])
     return Report(folder, len(dataset.items), tuple(examined), tuple(findings))
@@ -112,16 +115,20 @@ def check(
 
 def require_usable(report: Report) -> tuple[Examined, ...]:
     """The pictures to train on. Raises UserError where there are none, naming the first reason if all were bad."""
-    if report.examined:
-        return report.examined
-    bad = [finding for finding in report.findings if finding.severity == "bad"]
+    if not report.examined:
+        raise nothing_usable(report.folder, [finding for finding in report.findings if finding.severity == "bad"])
+    return report.examined
+
+
+def nothing_usable(folder: Path, bad: Sequence[Finding]) -> UserError:
+    """What to say of a folder without a good picture; `bad` are the others."""
     if not bad:
-        raise UserError(
-            f"The folder {shown(report.folder)} holds no pictures.",
+        return UserError(
+            f"The folder {shown(folder)} holds no pictures.",
             "Put PNG, JPEG or WebP pictures into it, or choose another folder.",
         )
-    raise UserError(
-        f"None of the pictures in {shown(report.folder)} can be used; {shown(bad[0].path.name)}: {bad[0].reason}",
+    return UserError(
+        f"None of the pictures in {shown(folder)} can be used; {shown(bad[0].path.name)}: {bad[0].reason}",
         bad[0].fix,
         "\n".join(f"{shown(finding.path)}: {finding.reason}" for finding in bad),
     )
@@ -147,54 +154,70 @@ def _examine(item: Item, buckets: Buckets) -> _Outcome:
         data = read_bytes(item.path)
         decoded = decode(data, item.path)
     except PictureError as error:
-        return None, [Finding(item.path, "bad", _sentence(error.reason), error.fix)]
+        return None, [unreadable(item, error.reason, error.fix)]
     size = Size(*decoded.picture.size)
     placement = buckets.place(size)
-    findings = [Finding(item.path, "note", remark, "Nothing, if that is what you want.") for remark in decoded.remarks]
-    findings += _about_format(item, decoded.format)
-    findings += _about_size(item, size, placement, buckets)
-    caption, about_caption = _caption(item)
+    findings = [*about_file(item, decoded.format, decoded.remarks), *about_size(item, size, placement, buckets)]
+    caption, of_caption = _caption(item)
     good = Examined(item, size, sha256(data).hexdigest(), caption.text, placement)
-    return good, findings + about_caption
+    return good, findings + of_caption
 
 
-def _about_format(item: Item, format: str) -> Iterator[Finding]:
+def unreadable(item: Item, reason: str, fix: str) -> Finding:
+    """`reason` and `fix` are those of a PictureError."""
+    return Finding(item.path, "bad", f"{reason[0].upper()}{reason[1:]}.", fix, "unreadable")
+
+
+def about_file(item: Item, format: str, remarks: tuple[str, ...]) -> Iterator[Finding]:
+    """What is odd about a good picture's file: the remarks of its decoding, and a name that does not fit its format."""
+    for remark in remarks:
+        yield Finding(item.path, "note", remark, "Nothing, if that is what you want.", "several frames")
     extension = item.path.suffix[1:].lower()
     if extension not in _FORMAT_EXTENSIONS[format]:
         reason = f"It is a {format} picture named .{extension}; that works here, and not in every program."
-        yield Finding(item.path, "note", reason, f"Rename it to end in .{min(_FORMAT_EXTENSIONS[format])}.")
+        fix = f"Rename it to end in .{true_extension(format)}."
+        yield Finding(item.path, "note", reason, fix, "file format")
 
 
-def _about_size(item: Item, size: Size, placement: Placement, buckets: Buckets) -> Iterator[Finding]:
+def true_extension(format: str) -> str:
+    """`jpg` for Pillow's `JPEG`: the extension, without a dot, that every program takes for the format."""
+    return {"JPEG": "jpg", "TIFF": "tif"}.get(format, format.lower())
+
+
+def about_size(item: Item, size: Size, placement: Placement, buckets: Buckets) -> Iterator[Finding]:
+    """What a picture loses on its way into its bucket."""
     if size.width * size.height < buckets.max_area:
         done = "trained at its small size" if buckets.no_upscale else "enlarged and blurred"
         reason = f"It is small, {size.width} x {size.height}; it will be {done}."
-        yield Finding(item.path, "warning", reason, "Use a larger original, or train at a lower resolution.")
+        fix = "Use a larger original, or train at a lower resolution."
+        yield Finding(item.path, "warning", reason, fix, "too small")
     if placement.kept < _LEAST_KEPT:
         reason = (
             f"It is so long and narrow, {size.width} x {size.height}, that {placement.kept:.0%} of it will be seen."
         )
-        yield Finding(item.path, "warning", reason, "Crop it to the part that matters.")
+        yield Finding(item.path, "warning", reason, "Crop it to the part that matters.", "too narrow")
 
 
 def _caption(item: Item) -> tuple[Caption, list[Finding]]:
     try:
         caption = item.read_caption()
     except UserError as error:
-        return Caption(""), [Finding(item.path, "warning", f"{error.title} An empty one will be used.", error.fix)]
-    path = item.caption_path
-    if path is None:
-        return caption, []
-    findings: list[Finding] = []
+        reason = f"{error.title} An empty one will be used."
+        return Caption(""), [Finding(item.path, "warning", reason, error.fix, "no caption")]
+    return caption, [] if item.caption_path is None else list(about_caption(item.caption_path, caption))
+
+
+def about_caption(path: Path, caption: Caption) -> Iterator[Finding]:
+    """What is wrong with a caption file as text."""
     if caption.note:
-        findings.append(Finding(path, "warning", caption.note, "Save the caption as UTF-8 text."))
+        yield Finding(path, "warning", caption.note, "Save the caption as UTF-8 text.", "encoding")
     elif not caption.text.strip():
-        findings.append(Finding(path, "warning", "The caption is empty.", "Say in it what the picture shows."))
+        fix = "Say in it what the picture shows."
+        yield Finding(path, "warning", "The caption is empty.", fix, "empty caption")
     longest = max(count_words(line) for line in alternatives(caption.text))
-    if longest > _HEARD_WORDS:
-        reason = f"The caption has some {longest} words and marks; the model hears the first {_HEARD_WORDS} or so."
-        findings.append(Finding(path, "note", reason, "Put what matters first."))
-    return caption, findings
+    if longest > HEARD_TOKENS:
+        reason = f"The caption has some {longest} words and marks; the model hears the first {HEARD_TOKENS} or so."
+        yield Finding(path, "note", reason, "Put what matters first.", "long caption")
 
 
 def _duplicates(examined: list[Examined]) -> Iterator[Finding]:
@@ -203,8 +226,5 @@ def _duplicates(examined: list[Examined]) -> Iterator[Finding]:
         original = first.setdefault(one.content_hash, one.item)
         if original is not one.item:
             reason = f"It is the same file as {shown(original.relative)}, so this picture counts twice."
-            yield Finding(one.item.path, "warning", reason, "Remove one of them; use repeats to weigh a picture more.")
-
-
-def _sentence(reason: str) -> str:
-    return f"{reason[0].upper()}{reason[1:]}."
+            fix = "Remove one of them; use repeats to weigh a picture more."
+            yield Finding(one.item.path, "warning", reason, fix, "same file")

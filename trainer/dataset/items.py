@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from trainer.contract.errors import UserError
 from trainer.dataset.captions import Caption, read_caption
@@ -23,7 +23,8 @@ MAX_REPEATS = 1000
 """A larger number before a folder's name is a year or a date, not a count of repeats."""
 
 _REPEATS = re.compile(r"([0-9]{1,9})_(.*)", re.DOTALL)
-_COMPANIONS = ("-masklabel.png", "-condlabel.png")
+COMPANIONS = ("-masklabel.png", "-condlabel.png")
+"""Endings of files that are about a picture: OneTrainer's masks and condition pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,33 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What `scan` found: items in natural order of their relative paths, and what is wrong with the folder itself."""
+    """What `scan` found: items in natural order of their relative paths, and what is wrong with the folder itself.
+
+    `orphans` are text files beside pictures that no picture bears the name of.
+    """
 
     folder: Path
     items: tuple[Item, ...]
     findings: tuple[Finding, ...]
+    orphans: tuple[Path, ...] = ()
+
+
+class Captions(Protocol):
+    """Where the captions of a dataset come from: a CaptionBook, or the disk."""
+
+    def caption(self, place: int) -> Caption:
+        """That of the picture at this place. Raises UserError if it can't be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """The captions of a dataset as they are on disk now; the folder's words where there is no file."""
+
+    dataset: Dataset
+
+    def caption(self, place: int) -> Caption:
+        return self.dataset.items[place].read_caption()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,7 @@ class _Folder:
 class _Scan:
     items: list[Item] = field(default_factory=list[Item])
     findings: list[Finding] = field(default_factory=list[Finding])
+    orphans: list[Path] = field(default_factory=list[Path])
     seen: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
 
 
@@ -90,7 +114,8 @@ def scan(folder: Path) -> Dataset:
     found.items.sort(key=lambda item: natural_key(item.relative))
     order = {path: natural_key(path.relative_to(folder).as_posix()) for path in {f.path for f in found.findings}}
     found.findings.sort(key=lambda finding: (order[finding.path], finding.reason))
-    return Dataset(folder, tuple(found.items), tuple(found.findings))
+    found.orphans.sort(key=lambda path: natural_key(path.relative_to(folder).as_posix()))
+    return Dataset(folder, tuple(found.items), tuple(found.findings), tuple(found.orphans))
 
 
 def _scan_folder(folder: _Folder, found: _Scan) -> list[_Folder]:
@@ -105,7 +130,7 @@ def _scan_folder(folder: _Folder, found: _Scan) -> list[_Folder]:
             entries = [entry for entry in listing if not entry.name.startswith(".")]
     except OSError as error:
         reason = f"The folder can't be read ({error.strerror or error})."
-        found.findings.append(Finding(folder.path, "bad", reason, "Check that you may open it."))
+        found.findings.append(Finding(folder.path, "bad", reason, "Check that you may open it.", "unreadable"))
         return []
     kinds = {entry.name: _kind(entry) for entry in entries}
     files = [name for name, kind in kinds.items() if kind == "file"]
@@ -113,7 +138,7 @@ def _scan_folder(folder: _Folder, found: _Scan) -> list[_Folder]:
         _add_pictures(folder, files, found)
     for name in (name for name, kind in kinds.items() if kind == "broken link"):
         reason = "It is a link to a file that does not exist."
-        found.findings.append(Finding(folder.path / name, "bad", reason, "Remove the link, or mend it."))
+        found.findings.append(Finding(folder.path / name, "bad", reason, "Remove the link, or mend it.", "unreadable"))
     inner = [name for name, kind in kinds.items() if kind == "folder" and name != "__MACOSX"]
     # The last is scanned next: real folders before links, then by name, so that the same one of two paths wins.
     return [
@@ -143,11 +168,13 @@ def _named(path: Path, relative: str, parent: _Folder | None, found: _Scan) -> _
         repeats = int(match[1])
         if repeats == 0:
             reason = "Its name begins with 0, so its pictures are left out."
-            found.findings.append(Finding(path, "note", reason, "Rename it to train on them, for example 1_name."))
+            fix = "Rename it to train on them, for example 1_name."
+            found.findings.append(Finding(path, "note", reason, fix, "folder name"))
         return _Folder(path, relative, repeats, match[2].strip())
     if match:
         reason = f"The {match[1]} in its name is too large for a number of repeats and is not taken for one."
-        found.findings.append(Finding(path, "note", reason, f"For repeats, begin its name with 1 to {MAX_REPEATS}."))
+        fix = f"For repeats, begin its name with 1 to {MAX_REPEATS}."
+        found.findings.append(Finding(path, "note", reason, fix, "folder name"))
     return _Folder(path, relative, *((parent.repeats, parent.class_words) if parent else (1, "")))
 
 
@@ -159,12 +186,15 @@ def _add_pictures(folder: _Folder, files: list[str], found: _Scan) -> None:
         extension = extension.lower()
         if extension in CAPTION_EXTENSIONS:
             sidecars.setdefault(stem, {}).setdefault(extension, name)
-        elif extension in EXTENSIONS and stem and not name.lower().endswith(_COMPANIONS):
+        elif extension in EXTENSIONS and stem and not name.lower().endswith(COMPANIONS):
             pictures.setdefault(stem, []).append(name)
         elif extension in UNREADABLE:
             reason = f"It is a {UNREADABLE[extension]} picture, which Gesso does not read."
             fix = "Open it in an image editor and save it as PNG or JPEG."
-            found.findings.append(Finding(folder.path / name, "bad", reason, fix))
+            found.findings.append(Finding(folder.path / name, "bad", reason, fix, "unreadable"))
+    if pictures:
+        loose = [texts for stem, texts in sidecars.items() if stem not in pictures]
+        found.orphans += [folder.path / name for texts in loose for name in texts.values()]
     for stem, names in pictures.items():
         texts = sidecars.get(stem, {})
         caption = next((texts[extension] for extension in CAPTION_EXTENSIONS if extension in texts), None)
@@ -182,12 +212,12 @@ def _note_sidecars(folder: _Folder, names: list[str], texts: dict[str, str], fou
         words = f"the folder's words, {folder.class_words!r}" if folder.class_words else "an empty caption"
         reason = f"It has no caption file; {words} will be used."
         fix = f"Write one, {name.rpartition('.')[0]}.txt, beside it."
-        found.findings.append(Finding(folder.path / name, "warning", reason, fix))
+        found.findings.append(Finding(folder.path / name, "warning", reason, fix, "no caption"))
     if texts and len(names) > 1:
         shared = next(texts[extension] for extension in CAPTION_EXTENSIONS if extension in texts)
         reason = f"It shares the caption {shared} with {', '.join(names[:-1])}."
         fix = "Give the pictures different names, each with a caption of its own."
-        found.findings.append(Finding(folder.path / names[-1], "warning", reason, fix))
+        found.findings.append(Finding(folder.path / names[-1], "warning", reason, fix, "shared caption"))
     if len(texts) > 1:
         reason = f"It has two caption files; {texts['txt']} is used and {texts['caption']} is not."
-        found.findings.append(Finding(folder.path / names[0], "note", reason, "Keep one of them."))
+        found.findings.append(Finding(folder.path / names[0], "note", reason, "Keep one of them.", "two captions"))

@@ -31,3 +31,8 @@ def shown(path: PurePath | str) -> str:
         else character.encode("unicode_escape", "surrogatepass").decode("ascii")
         for character in str(path)
     )
+
+
+def number_of(count: int, word: str) -> str:
+    """`1 caption`, `2 captions`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

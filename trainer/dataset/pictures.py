@@ -6,6 +6,7 @@ rarer parser of Pillow (EPS starts Ghostscript) meets a stranger's file.
 
 import contextlib
 import io
+import math
 import struct
 import warnings
 import zlib
@@ -25,6 +26,7 @@ MAX_PIXELS = 89_478_485
 MAX_BYTES = 512 * 1024 * 1024
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+_SEVERAL_FRAMES = "It has several frames or pages; only the first is used."
 _CONVERT = "Open it in an image editor and save it as PNG or JPEG."
 
 # What Pillow's parsers and codecs raise on damaged bytes. Warnings are among it where they are turned into errors.
@@ -100,8 +102,41 @@ def decode(data: bytes, path: Path) -> Decoded:
             image.load()
             orientation = _orientation(image)
             rgb = _upright(_to_rgb(image, path), orientation)
-        remarks = ("It has several frames or pages; only the first is used.",) if _has_more_frames(image) else ()
+        remarks = (_SEVERAL_FRAMES,) if _has_more_frames(image) else ()
     return Decoded(rgb, "JPEG" if format == "MPO" else format, remarks)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """`picture` is upright and grey or RGB, and may be smaller than `size`, which is that of the picture `load` gives.
+
+    Its colours are the file's own: profiles are not applied. `format` and `remarks` are those of `Decoded`.
+    """
+
+    picture: Image.Image
+    size: Size
+    format: str
+    remarks: tuple[str, ...]
+
+
+def glance(data: bytes, path: Path, side: int) -> Glance:
+    """Read a file's picture to its end, of a JPEG only every second, fourth or eighth pixel while its longer side stays
+    at least `side`: twice as quick, and more.
+
+    Refuses what `decode` refuses; `path` is for the messages. Raises PictureError.
+    """
+    with _opened(io.BytesIO(data), path) as image:
+        format = image.format or ""
+        width, height = image.size
+        share = side / max(width, height)
+        with _faults_said(path):
+            image.draft(None, (math.ceil(width * share), math.ceil(height * share)))
+            image.load()
+            orientation = _orientation(image)
+            picture = _upright(image if image.mode in ("L", "RGB") else _to_rgb(image, path), orientation)
+        remarks = (_SEVERAL_FRAMES,) if _has_more_frames(image) else ()
+    size = Size(height, width) if orientation >= 5 else Size(width, height)
+    return Glance(picture, size, "JPEG" if format == "MPO" else format, remarks)
 
 
 def opacity(data: bytes, path: Path) -> Image.Image | None:
@@ -137,19 +172,47 @@ def _has_more_frames(image: Image.Image) -> bool:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of its picture before it is decoded.
+
+    `size` is the one `load` gives, `format` Pillow's name of it. `plain`: any program that turns it into RGB sees what
+    training sees, for it stands upright, is opaque and has the colours of sRGB.
+    """
+
+    size: Size
+    format: str
+    plain: bool
+
+
 def measure(path: Path) -> Size:
     """The size `load` will give, from the file's header alone. Raises PictureError if there is no readable header."""
+    return read_header(path).size
+
+
+def read_header(path: Path) -> Header:
+    """Raises PictureError if there is no readable header."""
     try:
         with path.open("rb") as file, _opened(file, path) as image:
             width, height = image.size
             # Pillow turns the size of a TIFF by itself; for the metadata of a PNG it would decode the pixels.
             told = image.format != "TIFF" and (image.format != "PNG" or _png_tells_orientation(image, path))
-            sideways = told and _orientation(image) >= 5
+            orientation = _orientation(image) if told else 1
+            profile = image.info.get("icc_profile")
+            plain = (
+                orientation == 1
+                and image.format != "TIFF"
+                and image.mode in ("L", "RGB", "P", "1")
+                and not image.has_transparency_data
+                and not _has_more_frames(image)
+                and (not isinstance(profile, bytes) or _is_srgb(profile))
+            )
+            format = "JPEG" if image.format == "MPO" else image.format or ""
     except PictureError:
         raise
     except OSError as error:
         raise _unreadable(path, error) from error
-    return Size(height, width) if sideways else Size(width, height)
+    return Header(Size(height, width) if orientation >= 5 else Size(width, height), format, plain)
 
 
 def _opened(file: BinaryIO | io.BytesIO, path: Path) -> Image.Image:
@@ -207,11 +270,15 @@ def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
 
 def _to_srgb(rgb: Image.Image, profile: bytes) -> Image.Image:
     """The colours of a wide-gamut photograph (phones, Adobe RGB) as sRGB, which is what the models know."""
-    # Most profiles are sRGB itself, under several names, ASCII or UTF-16. Its linear variants bear the name as well.
-    if (b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile) and _keeps_grey(profile):
+    if _is_srgb(profile):
         return rgb
     converted = _through_profile(rgb, profile, b"RGB")
     return rgb if converted is None else converted
+
+
+def _is_srgb(profile: bytes) -> bool:
+    """Most profiles are sRGB itself, named in ASCII or UTF-16. Its linear variants bear the name as well."""
+    return (b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile) and _keeps_grey(profile)
 
 
 def _keeps_grey(profile: bytes) -> bool:

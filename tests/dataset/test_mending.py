@@ -1,0 +1,127 @@
+"""Files that are moved, renamed and written anew: as said, never over another, and back again byte for byte."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from trainer.contract.errors import UserError
+from trainer.dataset.mending import FileMending, Mended, MoveAway, Recode, Rename, mend, undo
+from trainer.files import write_bytes_atomically
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    for name in (
+        "a.png",
+        "a.jpg",
+        "a.txt",
+        "b.png",
+        "b.txt",
+        "b-masklabel.png",
+        "sub/c.webp",
+        "sub/c.caption",
+        "b.npz",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    (folder / "d.txt").write_bytes(b"the fox\x92s tail")
+    (folder / "e.txt").write_bytes("one\r\ntwo".encode("utf-16"))
+    return folder
+
+
+def mended(folder: Path, mending: FileMending) -> tuple[set[str], set[str], Mended]:
+    """(files gone, files new) by what was done, what lies in .gesso aside."""
+    before = files(folder)
+    done = mend(mending, folder)
+    after = {name for name in files(folder) if not name.startswith(".gesso/")}
+    assert before.items() >= {
+        (name, files(folder)[name]) for name in after & before.keys() if name not in ("d.txt", "e.txt")
+    }
+    return before.keys() - after, after - before.keys(), done
+
+
+def test_moved_away_goes_a_picture_with_its_own(folder: Path) -> None:
+    before = files(folder)
+    away = MoveAway("out", (folder / "b.png", folder / "sub" / "c.webp", folder / "a.jpg"))
+    gone, new, done = mended(folder, away)
+    assert gone == {"b.png", "b.txt", "b-masklabel.png", "sub/c.webp", "sub/c.caption", "a.jpg"}
+    assert new == set()
+    assert (folder / ".gesso" / "removed" / "0001" / "sub" / "c.caption").read_bytes() == b"sub/c.caption"
+    undo(done)
+    assert files(folder) == before
+    assert not (folder / ".gesso").exists()
+
+
+def test_of_two_pictures_with_one_caption_the_last_takes_it_along(folder: Path) -> None:
+    gone, _, _ = mended(folder, MoveAway("out", (folder / "a.png", folder / "a.jpg")))
+    assert gone == {"a.png", "a.jpg", "a.txt"}
+
+
+def test_renamed_goes_a_caption_along_or_is_copied(folder: Path) -> None:
+    before = files(folder)
+    names = ((folder / "a.jpg", "a-2.jpg"), (folder / "b.png", "x.png"), (folder / "sub" / "c.webp", "c.jpg"))
+    gone, new, done = mended(folder, Rename("rename", names))
+    assert gone == {"a.jpg", "b.png", "b.txt", "b-masklabel.png", "sub/c.webp"}
+    assert new == {"a-2.jpg", "a-2.txt", "x.png", "x.txt", "x-masklabel.png", "sub/c.jpg"}
+    assert (folder / "a-2.txt").read_bytes() == (folder / "a.txt").read_bytes()
+    undo(done)
+    assert files(folder) == before
+
+
+def test_written_as_utf8_the_text_stays_and_comes_back(folder: Path) -> None:
+    before = files(folder)
+    _, _, done = mended(folder, Recode("recode", (folder / "d.txt", folder / "e.txt")))
+    assert (folder / "d.txt").read_bytes() == "the fox’s tail\n".encode()
+    assert (folder / "e.txt").read_bytes() == b"one\ntwo\n"
+    undo(done)
+    assert files(folder) == before
+
+
+def test_nothing_is_written_over(folder: Path) -> None:
+    before = files(folder)
+    with pytest.raises(UserError, match=r"there is a a\.png already"):
+        mend(Rename("rename", ((folder / "sub" / "c.webp", "x.webp"), (folder / "a.jpg", "a.png"))), folder)
+    assert files(folder) == before
+    with pytest.raises(UserError, match="No such file"):
+        mend(MoveAway("out", (folder / "b.png", folder / "gone.png")), folder)
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_disk_that_refuses_midway_leaves_everything(folder: Path, call: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = files(folder)
+    calls: list[object] = []
+    move = shutil.move
+
+    def refuse(source: Path, target: Path) -> object:
+        calls.append(source)
+        if len(calls) == call:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return move(source, target)
+
+    monkeypatch.setattr(shutil, "move", refuse)
+    with pytest.raises(UserError, match="disk is full"):
+        mend(MoveAway("out", (folder / "b.png", folder / "a.png")), folder)
+    assert len(calls) == call
+    assert files(folder) == before
+
+
+def test_what_was_changed_since_is_not_taken_back(folder: Path) -> None:
+    recoded = mend(Recode("Recoding", (folder / "d.txt",)), folder)
+    (folder / "d.txt").write_bytes(b"edited since")
+    with pytest.raises(UserError, match=r"Recoding can't be undone: .*d\.txt was changed since"):
+        undo(recoded)
+    moved = mend(MoveAway("Removing", (folder / "b.png",)), folder)
+    write_bytes_atomically(folder / "b.png", b"another")
+    now = files(folder)
+    with pytest.raises(UserError, match=r"b\.png is there again"):
+        undo(moved)
+    assert files(folder) == now
