@@ -17,6 +17,7 @@ EXAMPLES: list[events.Event] = [
     events.Preview(index=0, step=1, total=2, width=8, height=8, data="aGk="),
     events.Sample(step=3, prompt="a cat", path="x.png"),
     events.Saved(what="output", path="x.safetensors"),
+    events.Captioned(picture="a/1.png", text="a cat", before="", scores=(("cat", 0.9),)),
     events.Measured(
         load_seconds=0.5,
         picture_seconds=0.1,

@@ -67,16 +67,17 @@ def test_bad_files_are_listed_with_their_reason_and_stop_nothing(filled: Home) -
     (loras / ".gesso-partial-x.safetensors").write_bytes(b"")
     (loras / "nowhere.safetensors").symlink_to(loras / "missing")
     (loras / "circle").symlink_to(filled.models)
-    (filled.models / "captioners" / "blip").mkdir(parents=True)
-    layouts.write_header_only(filled.models / "captioners" / "blip" / "model.safetensors", {"a": (1,)})
+    (filled.models / "captioners" / "tagger").mkdir(parents=True)
+    (filled.models / "captioners" / "tagger" / "selected_tags.csv").write_text("name,category\nsky,0\n")
     bad = filled.models / "checkpoints" / "bad folder"
     layouts.write_diffusers_folder(bad)
     (bad / "vae" / "config.json").unlink()
     problems = {entry.name: entry.problem for entry in index_of(filled).models().entries}
-    assert set(problems) == {"cat", "folder model", "Größe Nr. 1", "broken", "old", "bad folder"}
+    assert set(problems) == {"cat", "folder model", "Größe Nr. 1", "broken", "old", "bad folder", "tagger"}
     assert "too short" in problems["broken"]
     assert "PyTorch" in problems["old"]
     assert "vae/config.json is missing" in problems["bad folder"]
+    assert "has no model.onnx" in problems["tagger"]
     assert problems["cat"] == ""
 
 
@@ -101,7 +102,7 @@ def test_the_second_listing_opens_no_model(filled: Home, monkeypatch: pytest.Mon
         raise AssertionError(f"{path} was opened again")
 
     monkeypatch.setattr(index_module, "identify_file", opened)
-    monkeypatch.setattr(index_module, "read_folder", opened)
+    monkeypatch.setattr(index_module, "read_model_folder", opened)
     assert index_of(filled).models() == first
 
 

@@ -59,8 +59,25 @@ TRAIN_FLAGS = {
 }
 """Flags of `train`; all of them are needed, the rest is set with --set."""
 
+CAPTION_FLAGS = {"--mode": "mode", "--prefix": "prefix"}
+"""Flags of `caption`, and the fields of the job that they set."""
+
 CONVERT_FLAGS = {"--to": "layout", "--precision": "precision", "--weights": "weights", "--out": "output"}
 """Flags of `models convert`."""
+
+
+EXPORT_FLAGS = {
+    "--to": "to",
+    "--pictures": "pictures",
+    "--format": "format",
+    "--quality": "quality",
+    "--longest": "longest",
+    "--prefix": "prefix",
+    "--trigger": "trigger",
+    "--brackets": "brackets",
+    "--resolution": "resolution",
+}
+"""Flags of `dataset export`, and the fields of its options that they set."""
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -181,13 +198,30 @@ def _fill_train(parser: Parser, _argv: Sequence[str]) -> None:
     _add_set(parser)
 
 
+def _fill_caption(parser: Parser, _argv: Sequence[str]) -> None:
+    from trainer.contract.caption import BLIP_PRESETS, CaptionJob
+
+    parser.add_argument("folder", metavar="DIR", help="a folder of pictures")
+    parser.add_argument(
+        "--with",
+        dest="captioner",
+        required=True,
+        metavar="CAPTIONER",
+        help="a captioner by name or path; or blip, wd or deepbooru where you have one of it; or filename; or a text "
+        "with several between braces, such as '{blip}, {wd}'",
+    )
+    _add_fields(parser, CaptionJob, CAPTION_FLAGS, required=())
+    parser.add_argument("--preset", choices=tuple(BLIP_PRESETS), help="ask BLIP as another program does")
+    _add_set(parser)
+
+
 def _fill_models(parser: Parser, argv: Sequence[str]) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for action, words in MODEL_ACTIONS.items():
         one = actions.add_parser(action, help=words, description=f"{words}.", allow_abbrev=False)
         _add_common(one, top=False)
         if action == "install":
-            one.add_argument("source", type=Path, metavar="SOURCE", help="a model file or a diffusers folder")
+            one.add_argument("source", type=Path, metavar="SOURCE", help="a model file or the folder of a model")
             one.add_argument("--name", help="name it so in the library (default: the file's own name)")
             clash = one.add_mutually_exclusive_group()
             clash.add_argument("--replace", action="store_true", help="put it in the place of a model of the same name")
@@ -201,11 +235,38 @@ def _fill_models(parser: Parser, argv: Sequence[str]) -> None:
             _add_fields(one, ConvertJob, CONVERT_FLAGS, required=("--to",))
 
 
-def _fill_dataset(parser: Parser, _argv: Sequence[str]) -> None:
+def _fill_dataset(parser: Parser, argv: Sequence[str]) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    check = actions.add_parser("check", help="look at every picture and caption", allow_abbrev=False)
-    _add_common(check, top=False)
-    check.add_argument("folder", type=Path, metavar="DIR")
+    for action, words in DATASET_ACTIONS.items():
+        one = actions.add_parser(action, help=words, description=f"{words}.", allow_abbrev=False)
+        _add_common(one, top=False)
+        one.add_argument("folder", type=Path, metavar="DIR")
+        if action == "check":
+            one.add_argument(
+                "--resolution", type=_side, default=512, metavar="N", help="of the training, in pixels (default: 512)"
+            )
+            one.add_argument("--trigger", default="", metavar="WORD", help="the word that every caption should have")
+        if action == "export":
+            one.add_argument("--out", type=Path, required=True, metavar="DIR2", help="the folder to be made")
+        if action == "export" and action in argv:
+            from trainer.contract.export import Export
+
+            _add_fields(one, Export, EXPORT_FLAGS, required=("--to",))
+        if action in ("edit", "tags"):
+            one.add_argument(
+                "--query",
+                default="",
+                metavar="Q",
+                help='only pictures that it finds: cat -sofa tag:"long hair" stars:>=3',
+            )
+        if action == "edit" and action in argv:
+            from trainer.cli.caption_edits import add_edits
+
+            add_edits(one)
+        if action in ("undo", "redo"):
+            one.add_argument(
+                "--leave-changed", action="store_true", help="leave captions that were changed by others since"
+            )
 
 
 def _fill_self_test(parser: Parser, _argv: Sequence[str]) -> None:
@@ -227,9 +288,19 @@ VERBS: dict[str, tuple[str, Callable[[Parser, Sequence[str]], None]]] = {
     "animate": ("Make a video from a picture", _fill_animate),
     "grid": ("Make a grid of pictures that differ in some fields", _fill_grid),
     "train": ("Train on a folder of pictures", _fill_train),
+    "caption": ("Write captions for a folder of pictures", _fill_caption),
     "models": ("Look after model files", _fill_models),
     "dataset": ("Look after pictures and captions", _fill_dataset),
     "self-test": ("Try out whether everything works on this machine", _fill_self_test),
+}
+
+DATASET_ACTIONS = {
+    "check": "Look at every picture and caption",
+    "export": "Write the dataset as another program reads it",
+    "edit": "Change captions, after showing them before and after",
+    "undo": "Take back the last change of captions",
+    "redo": "Do again what was taken back",
+    "tags": "Count the tags of the captions",
 }
 
 MODEL_ACTIONS = {
@@ -300,6 +371,12 @@ def _field(job: "type[Part]", path: str) -> tuple[type, tuple[str, ...] | None, 
     of_field = (field.annotation, *get_args(field.annotation))  # the latter for `int | None`
     kind = next((number for number in (int, float) if number in of_field), str)
     return kind, choices or None, words, None if is_optional else field.get_default()
+
+
+def _side(text: str) -> int:
+    if not text.isdecimal() or not 64 <= int(text) <= 8192:
+        raise argparse.ArgumentTypeError(f"{text!r} is no resolution; name 64 to 8192 pixels")
+    return int(text)
 
 
 def _size(text: str) -> tuple[int, int]:

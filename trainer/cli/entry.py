@@ -54,14 +54,14 @@ def _dispatch(arguments: Namespace, output: Output, wish: Wish) -> int:
     """Each verb's module is imported only for that verb: those of jobs load torch."""
     home = Home.find(arguments.home)
     match arguments.verb:
-        case "models" if arguments.action != "convert":
+        case "models" if not _is_job(arguments):
             from trainer.cli import models
 
             return models.act(arguments, home, output, wish)
         case "dataset":
             from trainer.cli import dataset
 
-            return dataset.check(arguments, output, wish)
+            return dataset.act(arguments, home, output, wish)
         case "self-test":
             from trainer.cli import self_test
 
@@ -70,6 +70,15 @@ def _dispatch(arguments: Namespace, output: Output, wish: Wish) -> int:
             from trainer.cli import jobs
 
             return jobs.act(arguments, home, output, wish)
+
+
+def _is_job(arguments: Namespace) -> bool:
+    """Of the verb `models`: whether the engine has to do it. Some captioners are made into another format."""
+    if arguments.action == "install":
+        from trainer.library.captioner_files import needs_import
+
+        return needs_import(arguments.source.expanduser())
+    return arguments.action == "convert"
 
 
 @contextlib.contextmanager

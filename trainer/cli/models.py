@@ -4,9 +4,11 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 
 from trainer.cli.output import Output
+from trainer.contract.captioners import LICENCES, label
 from trainer.contract.errors import Cancelled
 from trainer.files import human_size
 from trainer.home import Home
+from trainer.library.identity import Kind
 from trainer.library.index import Entry, Index
 
 
@@ -40,7 +42,11 @@ def _list(index: Index, output: Output) -> None:
 
 
 def _size_and_kind(entry: Entry) -> str:
-    what = f"{entry.identity.kind.label}, {entry.identity.family.label}" if entry.identity else entry.problem
+    identity = entry.identity
+    if identity is None:
+        return f"{human_size(entry.size):>8}  {entry.problem}"
+    of = label(identity.variant) if identity.kind is Kind.CAPTIONER else identity.family.label
+    what = f"{identity.kind.label}, {of}"
     return f"{human_size(entry.size):>8}  {what}"
 
 
@@ -56,7 +62,10 @@ def _description(entry: Entry) -> Iterator[str]:
     yield f"layout        {identity.layout or 'none'}"
     yield f"prediction    {identity.prediction}"
     yield f"parts         {', '.join(identity.parts) or 'none'}"
-    yield f"parameters    {identity.parameters:,}"
+    if identity.parameters:
+        yield f"parameters    {identity.parameters:,}"
+    if identity.kind is Kind.CAPTIONER:
+        yield f"licence       {LICENCES[identity.variant]}, as its makers published it"
     yield f"precision     {', '.join(f'{count} tensors {name}' for name, count in identity.precision.items())}"
     for number, reason in enumerate(identity.reasons):
         yield f"{'why' if number == 0 else '':14}{reason}"

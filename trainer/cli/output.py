@@ -106,6 +106,8 @@ class Output:
             case events.Saved():
                 if event.what in ("picture", "video"):
                     self._pictures.append(event.path)
+            case events.Captioned():
+                self._say_caption(event)
             case events.Measured():
                 self.note(_measured(event))
             case events.Sample():
@@ -134,6 +136,13 @@ class Output:
             sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
+    def _say_caption(self, event: "events.Captioned") -> None:
+        if not self.as_json:
+            said = event.text if event.outcome == "written" else f"({_UNWRITTEN[event.outcome]})"
+            self._end_line()
+            self._results.write(_plain(f"{event.picture}: {said}") + "\n")
+            self._results.flush()
+
     def _say_paths(self, paths: Iterable[str]) -> None:
         self._end_line()
         if not self.as_json:
@@ -147,6 +156,7 @@ class Output:
             self._line_open = False
 
 
+_UNWRITTEN = {"same": "as it was", "nothing": "nothing to say"}
 _OBEYED = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 

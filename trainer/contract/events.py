@@ -98,6 +98,21 @@ class Saved(_Event):
     path: str
 
 
+class Captioned(_Event):
+    """A picture of a dataset has been looked at. `picture` is its path within the folder.
+
+    `text` is what stands in its caption now, `before` what stood there (None: no caption). `outcome` is `nothing` where
+    the captioner had nothing to say, so that nothing was written; what `scores` hold are the surest tags.
+    """
+
+    kind: Literal["captioned"] = "captioned"
+    picture: str
+    text: str
+    before: str | None = None
+    outcome: Literal["written", "same", "nothing"] = "written"
+    scores: tuple[tuple[str, float], ...] = ()
+
+
 class Measured(_Event):
     """What a dry run of a training found. Seconds are of the wall clock; sizes are in bytes."""
 
@@ -157,7 +172,19 @@ class Stopped(_Event):
 
 
 Event = Annotated[
-    Started | Status | Progress | Step | Preview | Sample | Saved | Measured | Warning | Finished | Failed | Stopped,
+    Started
+    | Status
+    | Progress
+    | Step
+    | Preview
+    | Sample
+    | Saved
+    | Captioned
+    | Measured
+    | Warning
+    | Finished
+    | Failed
+    | Stopped,
     Field(discriminator="kind"),
 ]
 

@@ -3,32 +3,48 @@
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from trainer.contract.caption import CaptionJob
 from trainer.contract.convert import ConvertJob
 from trainer.contract.errors import UserError
+from trainer.contract.fields import Part
 from trainer.contract.generate import GenerateJob
 from trainer.contract.grid import GridJob
+from trainer.contract.import_model import ImportJob
 from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
 from trainer.contract.video import VideoJob
 
-Job = Annotated[GenerateJob | GridJob | VideoJob | TrainJob | ConvertJob | MeasureJob, Field(discriminator="kind")]
+Job = Annotated[
+    GenerateJob | GridJob | VideoJob | TrainJob | CaptionJob | ConvertJob | ImportJob | MeasureJob,
+    Field(discriminator="kind"),
+]
 JOB_KINDS: dict[
     str,
-    type[GenerateJob] | type[GridJob] | type[VideoJob] | type[TrainJob] | type[ConvertJob] | type[MeasureJob],
+    type[GenerateJob]
+    | type[GridJob]
+    | type[VideoJob]
+    | type[TrainJob]
+    | type[CaptionJob]
+    | type[ConvertJob]
+    | type[ImportJob]
+    | type[MeasureJob],
 ] = {
     "generate": GenerateJob,
     "grid": GridJob,
     "video": VideoJob,
     "train": TrainJob,
+    "caption": CaptionJob,
     "convert": ConvertJob,
+    "import": ImportJob,
     "measure": MeasureJob,
 }
 
 Tree = dict[str, Any]
+AnyPart = TypeVar("AnyPart", bound=Part)
 
 
 def _without_idle_eta(tree: Tree) -> Tree:
@@ -83,6 +99,14 @@ def job_from_tree(tree: Mapping[str, Any], where: str = "the job") -> Job:
     tree = _upgraded(tree, where)
     try:
         return _ADAPTER.validate_python(tree)
+    except ValidationError as error:
+        raise _refusal(error, where) from error
+
+
+def part_from_tree(part: type[AnyPart], tree: Mapping[str, Any], where: str) -> AnyPart:
+    """Check a tree and make what is no job by itself. Raises UserError."""
+    try:
+        return part.model_validate(tree)
     except ValidationError as error:
         raise _refusal(error, where) from error
 
@@ -170,7 +194,7 @@ def _sentence(fault: Any) -> tuple[str, str]:
 
 
 def _is_tag(location: list[str], index: int) -> bool:
-    return index > 0 and location[index - 1] in ("method", "optimizer") and index <= 2
+    return index > 0 and location[index - 1] in ("method", "optimizer", "captioner") and index <= 2
 
 
 def _shown(value: Any) -> str:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.contract import events
+from trainer.contract.caption import CaptionJob
 from trainer.contract.common import Hardware
 from trainer.contract.convert import ConvertJob
 from trainer.contract.errors import Cancelled, UserError
 from trainer.contract.generate import GenerateJob
 from trainer.contract.grid import GridJob
+from trainer.contract.import_model import ImportJob
 from trainer.contract.jobfile import Job
 from trainer.contract.measure import MeasureJob
 from trainer.contract.run import Run
@@ -82,6 +84,15 @@ def execute(job: Job, run: Run, session: Session) -> tuple[Path, ...]:
 
             session.drop()
             return convert(job, run, session.home)
+        case CaptionJob():
+            from trainer.captioning.run import caption
+
+            session.drop()
+            return caption(job, run, session.home)
+        case ImportJob():
+            from trainer.captioning.pickles import import_model
+
+            return import_model(job, run, session.home)
         case VideoJob():
             from trainer.generation.video_job import animate
 
@@ -176,6 +187,8 @@ def _reporting(work: Callable[[Run], tuple[Path, ...]], job: Job, run: Run, sess
         # The exception is gone here, and with it the tensors that its traceback held.
         if isinstance(ending, events.Failed) and ending.cause != "user":
             session.drop()
+        if isinstance(job, CaptionJob):
+            free_memory()  # what is trained or generated next needs the room
         # The ending has been told before it is recorded; a disk that refuses the record has nothing to add to it.
         with contextlib.suppress(UserError):
             told.emit(ending)
@@ -192,7 +205,9 @@ def _started(job: Job, folder: Path | None) -> events.Started:
             name = Path(job.picture).stem
         case GridJob():
             name = job.base.prompt[:80]
-        case ConvertJob():
+        case CaptionJob():
+            name = Path(job.folder).name
+        case ConvertJob() | ImportJob():
             name = job.model
         case MeasureJob():
             name = job.train.output.name

@@ -5,6 +5,7 @@ import sys
 import traceback
 
 from trainer.contract import events
+from trainer.contract.caption import CaptionJob
 from trainer.contract.errors import UserError, ran_out_of_memory
 from trainer.contract.generate import GenerateJob
 from trainer.contract.grid import GridJob
@@ -54,6 +55,8 @@ def memory_proposals(job: Job | None) -> str:
             proposals = _video_proposals(job)
         case GridJob():
             proposals = _generation_proposals(job.base)
+        case CaptionJob():
+            proposals = ["set hardware.device to cpu"] if job.hardware.device != "cpu" else []
         case _:
             proposals = []
     proposals.append("close other programs that use much memory")

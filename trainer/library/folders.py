@@ -22,7 +22,12 @@ BESIDE_FILE = "gesso.safetensors"
 """What the model's single file held beyond its networks, in folders that Gesso made of one."""
 MODEL_FOLDERS = ("checkpoints", "loras", "embeddings", "vae", "video", "captioners")
 
-_KIND_FOLDERS = {Kind.LORA: "loras", Kind.EMBEDDING: "embeddings", Kind.VAE: "vae"}
+_KIND_FOLDERS = {
+    Kind.LORA: "loras",
+    Kind.EMBEDDING: "embeddings",
+    Kind.VAE: "vae",
+    Kind.CAPTIONER: "captioners",
+}
 
 
 def model_folder(identity: Identity) -> str | None:

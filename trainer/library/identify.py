@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.library.captioner_files import deepbooru
 from trainer.library.header import Header, read_header, read_tensor_bytes
 from trainer.library.identify_lora import is_lora, judge_lora
 from trainer.library.identify_parts import embedding, nothing_known, text_encoder, upscaler, vae
@@ -100,6 +101,7 @@ def _find(shapes: Shapes, metadata: Mapping[str, str], hints: _Hints) -> Found:
         or vae(shapes)
         or text_encoder(shapes)
         or upscaler(shapes)
+        or deepbooru(shapes)
         or embedding(shapes)
         or nothing_known(shapes)
     )

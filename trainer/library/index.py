@@ -15,7 +15,7 @@ from typing import cast
 from trainer.contract.errors import UserError
 from trainer.files import PARTIAL_PREFIX, sha256
 from trainer.home import RESOURCES, Home
-from trainer.library.folders import is_diffusers_folder, read_folder
+from trainer.library.captioner_files import is_model_folder, read_model_folder
 from trainer.library.identify import Identity, Kind, identify_file, sidecar
 from trainer.library.other_programs import named_folders, shelves
 from trainer.library.records import Record, RecordFile, Stamp, changes
@@ -195,10 +195,7 @@ class Index:
     def _places(self) -> Iterator[_Place]:
         seen: set[tuple[int, int]] = set()
         for root, read_only in self._roots:
-            for place in _walk(root, read_only, seen, _MAX_DEPTH):
-                # Captioners are models of another sort, with a list of their own.
-                if not place.path.is_relative_to(root / "captioners"):
-                    yield place
+            yield from _walk(root, read_only, seen, _MAX_DEPTH)
 
     def _load(self) -> dict[str, Record]:
         if self._records is None:
@@ -220,7 +217,7 @@ class Index:
 
 
 def _walk(folder: Path, read_only: bool, seen: set[tuple[int, int]], depth: int) -> Iterator[_Place]:
-    """The model files and diffusers folders below `folder`; links that lead in a circle are followed once."""
+    """The model files and folders that are models below `folder`; links that lead in a circle are followed once."""
     try:
         here = folder.stat()
         if (here.st_dev, here.st_ino) in seen and here.st_ino:
@@ -235,7 +232,7 @@ def _walk(folder: Path, read_only: bool, seen: set[tuple[int, int]], depth: int)
         try:
             if item.is_dir():
                 path = folder / name
-                if is_diffusers_folder(path):
+                if is_model_folder(path):
                     yield _Place(path, _folder_stamp(path), read_only, True)
                 elif depth > 0:
                     yield from _walk(path, read_only, seen, depth - 1)
@@ -251,7 +248,7 @@ def _file_stamp(found: os.stat_result, beside: "os.DirEntry[str] | Path | None")
 
 
 def _folder_stamp(folder: Path) -> Stamp:
-    """Of a diffusers folder: the sizes of the files in it and its components together, and their latest change."""
+    """Of a model that is a folder: the sizes of the files in it and its components together, and the latest change."""
     files = [file.stat() for pattern in ("*", "*/*") for file in folder.glob(pattern) if file.is_file()]
     return Stamp(sum(file.st_size for file in files), max((file.st_mtime_ns for file in files), default=0))
 
@@ -275,7 +272,7 @@ def _still(record: Record, place: _Place) -> Record:
 def _examine(place: _Place, before: Record | None) -> Record:
     """Identify what is at `place`. A checksum `before` is kept only while the bytes are the same."""
     try:
-        identity = read_folder(place.path).identity if place.is_folder else identify_file(place.path)
+        identity = read_model_folder(place.path).identity if place.is_folder else identify_file(place.path)
     except UserError as error:
         refused_by_disk = isinstance(error.__cause__, OSError)
         return Record(_NEVER if refused_by_disk else place.stamp, None, error.title, error.fix)

@@ -24,7 +24,8 @@ from trainer.files import (
     write_bytes_atomically,
 )
 from trainer.home import Home
-from trainer.library.folders import DiffusersFolder, is_diffusers_folder, model_folder, read_folder
+from trainer.library.captioner_files import ModelFolder, is_model_folder, read_model_folder
+from trainer.library.folders import model_folder
 from trainer.library.identify import Identity, Kind, identify_file, sidecar
 from trainer.library.index import MODEL_SUFFIX, Entry, Index
 from trainer.library.names import checked_name
@@ -45,7 +46,7 @@ def install(
     progress: Progress | None = None,
     check: Check | None = None,
 ) -> Entry:
-    """Put the model `source`, a safetensors file or a diffusers folder, into the right folder of `home`.
+    """Put the model `source`, a safetensors file, a diffusers folder or a captioner's, into the right folder of `home`.
 
     `how="link"` makes a hard link where the disk allows it, else a symbolic link, else a copy: it needs no second room,
     but a change of the one is a change of the other. A name that is taken raises UserError unless `on_clash` says what
@@ -53,11 +54,11 @@ def install(
     written, for what isn't a usable model.
     """
     source = source.expanduser().absolute()
-    folder = read_folder(source) if source.is_dir() and is_diffusers_folder(source) else None
+    folder = read_model_folder(source) if source.is_dir() and is_model_folder(source) else None
     if folder is None and source.is_dir():
         raise UserError(
-            f"{source} is not a model folder: it has no model_index.json.",
-            "Choose a .safetensors file, or the folder of a model in diffusers layout.",
+            f"{source} is not a model folder: it has no model_index.json, and is no captioner.",
+            "Choose a .safetensors file, the folder of a model in diffusers layout, or that of a captioner.",
         )
     identity = folder.identity if folder else identify_file(source)
     place = home.models / _folder_for(source, identity)
@@ -103,7 +104,7 @@ def _folder_for(source: Path, identity: Identity) -> str:
         what += f" for {identity.family.label}"
     raise UserError(
         f"{source.name} is {what}, which Gesso can't use: {identity.reasons[0]}.",
-        "Gesso takes whole models, LoRAs, embeddings and VAEs for Stable Diffusion 1.x, 2.x, XL and Video.",
+        "Gesso takes whole models, LoRAs, embeddings and VAEs for Stable Diffusion 1.x, 2.x, XL and Video; captioners.",
     )
 
 
@@ -193,8 +194,8 @@ class _Transfer:
             sidecar(target).unlink(missing_ok=True)
         return digests[0] if digests else None
 
-    def folder(self, source: DiffusersFolder, target: Path) -> str | None:
-        """Bring the files of a diffusers folder. Returns its digest, as `verify` computes it, if all were read."""
+    def folder(self, source: ModelFolder, target: Path) -> str | None:
+        """Bring the files of a folder. Returns its digest, as `verify` computes it, if all were read."""
         digests: list[str | None] = []
         with folder_written_atomically(target) as partial:
             for file in source.files:

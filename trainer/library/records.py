@@ -4,16 +4,13 @@ The window's threads, the engine and the command line each have an `Index` of th
 writes what he once read: each change is laid over what the file holds at that moment, under a lock.
 """
 
-import contextlib
 import json
-import os
-import threading
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from trainer.files import write_text_atomically
+from trainer.files import locked, write_text_atomically
 from trainer.library.identity import Identity
 
 INDEX_FORMAT = 1
@@ -80,37 +77,6 @@ class RecordFile:
             return _parse(self._path.read_bytes())
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return {}  # whoever reads it first says that it was damaged
-
-
-_ONE_AT_A_TIME = threading.RLock()
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Generator[None]:
-    """Keep other threads and processes that ask for the same lock waiting. Without leave to write it locks nothing."""
-    with _ONE_AT_A_TIME, contextlib.ExitStack() as stack:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError:
-            pass
-        else:
-            stack.callback(os.close, handle)  # closing gives the lock back
-            with contextlib.suppress(OSError):  # disks of a network that know no locks
-                _wait_for_lock(handle)
-        yield
-
-
-if os.name == "nt":
-    import msvcrt
-
-    def _wait_for_lock(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
-else:
-    import fcntl
-
-    def _wait_for_lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def _newer(record: Record, there: Record | None) -> Record:

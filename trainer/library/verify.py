@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from trainer.contract.errors import UserError
 from trainer.home import Home
-from trainer.library.folders import read_folder
+from trainer.library.captioner_files import read_model_folder
 from trainer.library.identify import identify_file
 from trainer.library.index import Entry, Index
 
@@ -72,7 +72,7 @@ def _digest(entry: Entry, progress: Progress, check: Check) -> str:
     if not entry.is_folder:
         identify_file(entry.path)
         return _digests([entry.path], progress, check)[0]
-    folder = read_folder(entry.path)
+    folder = read_model_folder(entry.path)
     return joined(folder.files, _digests([folder.path / file for file in folder.files], progress, check))
 
 
