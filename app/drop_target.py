@@ -21,7 +21,8 @@ ICONS = {
     "repaint": "repaint",
     "move": "video",
     "install": "install",
-    "folder": "folder",
+    "dataset": "dataset",
+    "train": "train",
 }
 NOT_FROM_THE_NET = "Gesso downloads nothing by itself: save the file first, then drop it here"
 

@@ -9,13 +9,13 @@ from app.pictures import read_job
 from app.videos import is_video
 from trainer.contract.errors import UserError
 from trainer.dataset.items import EXTENSIONS
-from trainer.library.folders import is_diffusers_folder
+from trainer.library.captioner_files import is_model_folder
 from trainer.library.index import MODEL_SUFFIX, PICKLE_SUFFIXES
 from trainer.library.pictures.reading import OWN, read_settings
 
 LOOKED_AT = 50
 
-Does = Literal["settings", "show", "vary", "repaint", "move", "install", "folder", "nothing"]
+Does = Literal["settings", "show", "vary", "repaint", "move", "install", "dataset", "train", "nothing"]
 OF_PICTURES = ("settings", "show")
 NO_VIDEO_MODEL = "This needs a Stable Video Diffusion model. Install one on the page Models."
 
@@ -38,9 +38,9 @@ def use_of(path: Path) -> Use:
     """Looks at the disk, but reads no more than the head of a picture."""
     suffix, name = path.suffix.lower(), path.name
     if path.is_dir():
-        if is_diffusers_folder(path):
+        if is_model_folder(path):
             return Use("install", path, f"Install the model {name}")
-        return Use("folder", path, f"Train on the pictures in {name}")
+        return Use("dataset", path, f"Open {name} as a dataset", "To look through its pictures and write captions")
     if suffix == MODEL_SUFFIX:
         return Use("install", path, f"Install the model {name}")
     if suffix in PICKLE_SUFFIXES:
@@ -86,6 +86,9 @@ def zones_of(paths: Sequence[Path], can_move: bool) -> list[Zone]:
     """Where in the window what is done with these. A picture alone has several; `can_move` is whether there is a
     model that makes videos."""
     uses = uses_of(paths)
+    if len(uses) == 1 and uses[0].does == "dataset":
+        (use,) = uses
+        return [(use,), (Use("train", use.path, f"Train on the pictures in {use.path.name}"),)]
     if len(uses) != 1 or uses[0].does not in OF_PICTURES:
         return [tuple(uses)]
     (use,) = uses

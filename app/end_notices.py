@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
 from app.queue import Queue, Queued
 from app.settings import Settings
 from trainer.contract import events
+from trainer.contract.caption import CaptionJob
+from trainer.contract.import_model import ImportJob
 from trainer.contract.measure import MeasureJob
 from trainer.contract.train import TrainJob
 
@@ -63,6 +65,10 @@ def _words(queued: Queued) -> tuple[str, str]:
             return f"{queued.title} failed", title
         case _ if isinstance(queued.job, TrainJob):
             return f"{queued.title} is trained", "It is in your models."
+        case _ if isinstance(queued.job, CaptionJob):
+            return f"{queued.title} are written", "They lie beside the pictures."
+        case _ if isinstance(queued.job, ImportJob):
+            return f"{queued.title} is installed", "It is in your models."
         case _ if isinstance(queued.job, MeasureJob):
             return "The training is measured", "Its time and memory stand in Plan."
         case _:

@@ -17,6 +17,7 @@ from PySide6.QtGui import QImage
 from app.engine import EngineLink
 from app.writing import Writing
 from trainer.contract import events
+from trainer.contract.caption import CaptionJob
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
 from trainer.contract.grid import GridJob
@@ -71,6 +72,8 @@ class Queued:
                 return f"Video of {Path(self.job.picture).name}"
             case TrainJob():
                 return self.job.output.name
+            case CaptionJob():
+                return f"Captions for {Path(self.job.folder).name}"
             case MeasureJob():
                 return f"Measuring {self.job.train.output.name}"
             case _:

@@ -37,6 +37,8 @@ ICONS = {
     "back": "mdi6.arrow-left",
     "compare": "mdi6.compare",
     "copy": "mdi6.content-copy",
+    "dataset": "mdi6.image-multiple-outline",
+    "tag": "mdi6.tag-multiple-outline",
     "add": "mdi6.plus",
     "close": "mdi6.close",
     "folded": "mdi6.chevron-right",

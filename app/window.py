@@ -36,6 +36,7 @@ from trainer.home import Home
 
 if TYPE_CHECKING:  # each page is imported when it is made: the first paint waits for one of them only
     from app.drops import Zone
+    from app.pages.dataset import DatasetPage
     from app.pages.gallery import GalleryPage
     from app.pages.generate import GeneratePage
     from app.pages.models import ModelsPage
@@ -45,7 +46,7 @@ if TYPE_CHECKING:  # each page is imported when it is made: the first paint wait
     from app.pages.welcome import WelcomePage
     from app.widgets.command_box import CommandBox
 
-PAGES = ("generate", "train", "models", "gallery", "queue", "settings")
+PAGES = ("generate", "train", "dataset", "models", "gallery", "queue", "settings")
 """In the order of the rail."""
 ATTRIBUTES = {"models": "models_page", "queue": "queue_page", "settings": "settings_page"}
 """Where a page is not simply the attribute of its name. Each is made when it is first asked for."""
@@ -116,6 +117,15 @@ class MainWindow(QMainWindow):
         page.said.connect(self._say)
         page.try_it.connect(self.try_lora)
         page.show_model.connect(self.show_model)
+        return page
+
+    @cached_property
+    def dataset(self) -> "DatasetPage":
+        from app.pages.dataset import DatasetPage
+
+        page = self._added(DatasetPage(self.home, self.models, self.queue), "dataset")
+        page.said.connect(self._say)
+        page.train_on.connect(self.train_on)
         return page
 
     @cached_property
@@ -300,9 +310,11 @@ class MainWindow(QMainWindow):
                 case "install":
                     self.show_page("models")
                     self.models_page.install(use.path)
-                case "folder":
-                    self.show_page("train")
-                    self.train.open_folder(use.path)
+                case "dataset":
+                    self.show_page("dataset")
+                    self.dataset.open_folder(use.path)
+                case "train":
+                    self.train_on(use.path)
                 case "nothing":
                     self._say(use.hint or use.words)
 
@@ -373,6 +385,11 @@ class MainWindow(QMainWindow):
         self.show_page("train")
         self.train.form.model.set_name(name)
 
+    @Slot(object)
+    def train_on(self, folder: Path) -> None:
+        self.show_page("train")
+        self.train.open_folder(folder)
+
     @Slot(str)
     def show_model(self, name: str) -> None:
         self.show_page("models")
@@ -425,7 +442,7 @@ class MainWindow(QMainWindow):
                 self.show_page("train")
                 self.train.start()
             case "folder":
-                self.show_page("train")
+                self.show_page("dataset")
                 self.open_folder()
             case _:
                 self.show_page("generate")

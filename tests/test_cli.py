@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from PIL import Image
 
 from main import main
 from trainer.cli import self_test
@@ -253,6 +254,93 @@ def test_dataset_check_reports_and_refuses_a_folder_without_one_good_picture(hom
     assert "one.png" in done.stdout
     assert "0 of 1 pictures" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def captioned(tmp_path: Path) -> Path:
+    folder = tmp_path / "captioned"
+    folder.mkdir()
+    for stem, data in {"1": b"cat, sofa", "2": b"blue_eyes,cat\r\n", "10": None}.items():
+        (folder / f"{stem}.png").write_bytes(b"")
+        if data is not None:
+            (folder / f"{stem}.txt").write_bytes(data)
+    return folder
+
+
+def test_dataset_edit_shows_what_would_change_and_writes_only_when_told(captioned: Path, home: Home) -> None:
+    before = {path: path.read_bytes() for path in captioned.rglob("*")}
+    wanted = ["dataset", "edit", str(captioned), "--query", "is:captioned -sofa", "--replace", r"(\w+)_(\w+)", r"\2 \1"]
+    wanted += ["--regex", "--add-tags", "kiki, x", "--at", "0", "--sort", "natural", "--keep", "2"]
+    shown = gesso(*wanted, home=home)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.splitlines() == [
+        "2.png",
+        "  - blue_eyes,cat",
+        "  + kiki,x,cat,eyes blue",
+        "1 caption would change; --apply writes them.",
+    ]
+    assert {path: path.read_bytes() for path in captioned.rglob("*")} == before
+    done = gesso(*wanted, "--apply", "--json", home=home)
+    change = {"picture": "2.png", "before": "blue_eyes,cat", "after": "kiki,x,cat,eyes blue"}
+    assert json.loads(done.stdout) == {"applied": True, "changes": [change]}
+    assert (captioned / "2.txt").read_bytes() == b"kiki,x,cat,eyes blue\n"
+    undone = gesso("dataset", "undo", str(captioned), home=home)
+    assert "1 caption." in undone.stdout
+    assert (captioned / "2.txt").read_bytes() == b"blue_eyes,cat\r\n"
+    assert json.loads(gesso("dataset", "redo", str(captioned), "--json", home=home).stdout)["captions"] == 1
+    assert (captioned / "2.txt").read_bytes() == b"kiki,x,cat,eyes blue\n"
+    refused(gesso("dataset", "redo", str(captioned), home=home), "nothing to redo")
+
+
+@pytest.mark.parametrize(
+    ("flags", "after"),
+    [
+        (["--remove-tags", "sofa"], "cat"),
+        (["--replace-tag", "cat", "dog, fox"], "dog, fox, sofa"),
+        (["--replace", "CAT", "dog", "--ignore-case", "--whole-tag"], "dog, sofa"),
+        (["--sort", "count"], None),
+        (["--sort", "alphabet", "--add-tags", "a"], "cat, sofa, a"),
+        (
+            ["--add-tags", "a, cat, A_(b)", "--sort", "alphabet", "--lower", "--spaces", "--escape"],
+            r"a, a \(b\), cat, sofa",
+        ),
+        (["--prefix", "p", "--suffix", "s", "--trigger", "t"], "t, p cat, sofa s"),
+        (["--set", "a b, a b", "--deduplicate", "--underscores"], "a_b"),
+        (["--set", r"\(x\)", "--unescape"], "(x)"),
+    ],
+)
+def test_every_edit_has_a_flag(
+    captioned: Path, flags: list[str], after: str | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dataset", "edit", str(captioned), "--query", "name:1.png", *flags, "--json"]) == 0
+    changes = json.loads(capfd.readouterr().out)["changes"]
+    assert [change["after"] for change in changes] == ([] if after is None else [after])
+
+
+def test_dataset_tags_counts_them_and_a_bad_search_is_refused(captioned: Path, home: Home) -> None:
+    done = gesso("dataset", "tags", str(captioned), home=home)
+    assert done.stdout.split() == ["2", "cat", "1", "blue_eyes", "1", "sofa"]
+    done = gesso("dataset", "tags", str(captioned), "--query=-sofa", "--json", home=home)
+    assert json.loads(done.stdout) == {"cat": 1, "blue_eyes": 1}
+    refused(gesso("dataset", "tags", str(captioned), "--query", "cat (", home=home), "letter 6")
+    refused(gesso("dataset", "edit", str(captioned), home=home), "No edit")
+
+
+def test_dataset_export_writes_a_new_folder_and_refuses_an_old_one(home: Home) -> None:
+    folder = home.datasets / "4_sks cat"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (80, 60), "teal").save(folder / "one.png")
+    (folder / "one.txt").write_text("a (teal) cat", encoding="utf-8")
+    (folder / "two.png").write_bytes(b"not a picture")
+    out = home.root / "out"
+    command = ("dataset", "export", str(folder), "--to", "kohya", "--out", str(out), "--brackets", "escape")
+    done = gesso(*command, "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["pictures"], answer["left_out"]) == (1, [str(folder / "two.png")])
+    assert (out / "4_sks cat" / "one.txt").read_text("utf-8") == "a \\(teal\\) cat\n"
+    refused(gesso(*command, home=home), "exists already")
+    refused(gesso(*command, "--quality", "0", home=home), "quality is 0")
 
 
 @posix

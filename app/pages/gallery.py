@@ -22,7 +22,7 @@ from app.widgets.compare import ComparePanel
 from app.widgets.full_view import FullView
 from app.widgets.picture_bar import PictureBar
 from app.widgets.picture_details import PictureDetails
-from app.widgets.picture_grid import PictureGrid
+from app.widgets.picture_grid import PictureGrid, PictureTile
 from trainer.home import Home
 
 DETAILS_WIDTH, LEAST_DETAILS, MOST_DETAILS = 340, 300, 560
@@ -52,7 +52,7 @@ class GalleryPage(QWidget):
         self._doomed: list[str] = []
         self._restoring: Mapping[str, object] = {}
         self._swept = False
-        self.grid = PictureGrid(self._pictures, favourites.is_starred)
+        self.grid = PictureGrid(self._pictures, PictureTile(favourites.is_starred))
         self.bar = PictureBar()
         self.details = PictureDetails()
         self.comparison = ComparePanel()

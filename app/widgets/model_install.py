@@ -16,7 +16,8 @@ from app.widgets.basics import button, label, row, set_words
 from trainer.contract.errors import UserError
 from trainer.files import human_size
 from trainer.home import Home
-from trainer.library.folders import is_diffusers_folder, model_folder, read_folder
+from trainer.library.captioner_files import is_model_folder, read_model_folder
+from trainer.library.folders import model_folder
 from trainer.library.identify import identify_file
 from trainer.library.identity import Identity
 from trainer.library.index import MODEL_SUFFIX, Entry
@@ -43,12 +44,12 @@ def look_at(source: Path, home: Home) -> Arrival:
     source = source.expanduser().absolute()
     if not source.exists():
         raise UserError(f"{source} is not there.", "Check that it was not moved, and try again.")
-    if source.is_dir() and not is_diffusers_folder(source):
+    if source.is_dir() and not is_model_folder(source):
         raise UserError(
             f"{source.name} is not a model folder: it has no model_index.json.",
-            "Choose a .safetensors file, or the folder of a model in diffusers layout.",
+            "Choose a .safetensors file, the folder of a model in diffusers layout, or that of a captioner.",
         )
-    folder = read_folder(source) if source.is_dir() else None
+    folder = read_model_folder(source) if source.is_dir() else None
     identity = folder.identity if folder else identify_file(source)
     size = folder.bytes if folder else source.stat().st_size
     named = model_folder(identity)

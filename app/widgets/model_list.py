@@ -22,7 +22,7 @@ def _is_video(found: Identity) -> bool:
     return found.family is ModelFamily.SVD and found.kind is Kind.CHECKPOINT
 
 
-_SHELVES = (Kind.CHECKPOINT, Kind.LORA, Kind.EMBEDDING, Kind.VAE)
+_SHELVES = (Kind.CHECKPOINT, Kind.LORA, Kind.EMBEDDING, Kind.VAE, Kind.CAPTIONER)
 GROUPS: tuple[tuple[str, Belongs], ...] = (
     ("All", lambda entry: True),
     (
@@ -33,6 +33,7 @@ GROUPS: tuple[tuple[str, Belongs], ...] = (
     ("Embeddings", lambda entry: entry.identity is not None and entry.identity.kind is Kind.EMBEDDING),
     ("VAE", lambda entry: entry.identity is not None and entry.identity.kind is Kind.VAE),
     ("Video", lambda entry: entry.identity is not None and _is_video(entry.identity)),
+    ("Captioners", lambda entry: entry.identity is not None and entry.identity.kind is Kind.CAPTIONER),
     ("Others", lambda entry: entry.identity is not None and entry.identity.kind not in _SHELVES),
     ("Can't be used", lambda entry: entry.identity is None),
 )

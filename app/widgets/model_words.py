@@ -2,6 +2,7 @@
 
 import html
 
+from trainer.contract.captioners import LICENCES, label
 from trainer.files import human_size
 from trainer.library.identity import Certainty, Identity, Kind, ModelFamily, Part, Prediction
 from trainer.library.index import SHIPPED_MODELS, Entry
@@ -15,6 +16,7 @@ NOUNS = {
     Kind.TEXT_ENCODER: "Text encoder",
     Kind.CONTROLNET: "ControlNet",
     Kind.UPSCALER: "Upscaler",
+    Kind.CAPTIONER: "Captioner",
     Kind.UNKNOWN: "Unknown",
 }
 CERTAINTIES: dict[Certainty, str] = {
@@ -44,6 +46,7 @@ USES = {
     Kind.LORA: "Add it under LoRA on the page Generate, over a model of the same family.",
     Kind.EMBEDDING: "Write its name in the prompt; it works with models of the same family.",
     Kind.VAE: "It turns latents into pictures, in place of a model's own VAE.",
+    Kind.CAPTIONER: "Choose it on the page Dataset to caption pictures.",
 }
 USUAL_SIZES = {
     ModelFamily.SD1: (768, "512 × 512"),
@@ -72,7 +75,9 @@ def second_line(entry: Entry) -> str:
     """What stands below the name in the list."""
     if entry.identity is None:
         return entry.problem
-    return "  ·  ".join(filter(None, (noun(entry), entry.identity.family.label, precision(entry.identity))))
+    identity = entry.identity
+    of = label(identity.variant) if identity.kind is Kind.CAPTIONER else identity.family.label
+    return "  ·  ".join(filter(None, (noun(entry), of, precision(identity))))
 
 
 def origin(entry: Entry) -> str:
@@ -115,7 +120,10 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
     identity = entry.identity
     if identity is None:
         return found
-    found.append(("Parameters", count_in_words(identity.parameters)))
+    if identity.parameters:
+        found.append(("Parameters", count_in_words(identity.parameters)))
+    if identity.kind is Kind.CAPTIONER:
+        found.append(("Licence", LICENCES[identity.variant]))
     if precision(identity):
         found.append(("Numbers", precision(identity)))
     if identity.variant not in ("standard", ""):

@@ -39,11 +39,16 @@ class PictureTile(QStyledItemDelegate):
         self._is_starred = is_starred
         self.side = 160
 
+    @property
+    def words_height(self) -> int:
+        """Of what is written below a picture: nothing here."""
+        return 0
+
     def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
-        return QSize(self.side + GAP, self.side + GAP)
+        return QSize(self.side + GAP, self.side + self.words_height + GAP)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        area: QRect = option.rect.adjusted(0, 0, -GAP, -GAP)
+        area: QRect = option.rect.adjusted(0, 0, -GAP, -GAP - self.words_height)
         pixmap = index.data(Qt.ItemDataRole.DecorationRole)
         colours = theme()
         place = area
@@ -56,16 +61,16 @@ class PictureTile(QStyledItemDelegate):
         else:
             painter.fillRect(area, colours.colour("raised"))
             if index.data(PictureList.BROKEN):
-                self._badge(painter, area.center(), "warning", "warn")
+                self.badge(painter, area.center(), "warning", "warn")
         if is_video(str(index.data(PictureList.PATH))):
-            self._badge(painter, place.bottomLeft() + QPoint(BADGE // 2 + 4, -BADGE // 2 - 4), "video", "text")
+            self.badge(painter, place.bottomLeft() + QPoint(BADGE // 2 + 4, -BADGE // 2 - 4), "video", "text")
         if self._is_starred(str(index.data(PictureList.PATH))):
-            self._badge(painter, place.topRight() + QPoint(-BADGE // 2 - 4, BADGE // 2 + 4), "starred", "accent")
+            self.badge(painter, place.topRight() + QPoint(-BADGE // 2 - 4, BADGE // 2 + 4), "starred", "accent")
         if option.state & QStyle.StateFlag.State_Selected:
             painter.setPen(QPen(colours.colour("accent"), 3))
             painter.drawRect(area.adjusted(1, 1, -2, -2))
 
-    def _badge(self, painter: QPainter, centre: QPoint, icon: str, role: str) -> None:
+    def badge(self, painter: QPainter, centre: QPoint, icon: str, role: str) -> None:
         spot = QRect(0, 0, BADGE, BADGE)
         spot.moveCenter(centre)
         painter.save()
@@ -91,12 +96,12 @@ class PictureGrid(QListView):
     starring = Signal()
     deleting = Signal()
 
-    def __init__(self, pictures: PictureList, is_starred: Callable[[str], bool]) -> None:
+    def __init__(self, pictures: PictureList, tile: PictureTile) -> None:
         super().__init__()
         self._pictures = pictures
         self._wish = 160
         self._words = ""
-        self._tile = PictureTile(is_starred)  # without a parent: PySide crashes when it collects both of them at once
+        self._tile = tile  # without a parent: PySide crashes when it collects both of them at once
         self.setModel(pictures)
         self.setItemDelegate(self._tile)
         self.setFlow(QListView.Flow.LeftToRight)

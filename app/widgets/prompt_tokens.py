@@ -48,6 +48,16 @@ def count(prompt: str, _errand: Errand | None = None, *, is_negative: bool = Fal
     return max((_counted(excerpt) for excerpt in excerpts.values()), key=lambda one: (one.chunks, one.tokens))
 
 
+def count_caption(caption: str, _errand: Errand | None = None) -> Count:
+    """Of a caption, which training takes as it stands: nothing in it is weight or alternation. The one end is where
+    the text encoder stops to read."""
+    with _building:
+        tokenizer = _tokenizer()
+    encoding = tokenizer.encode(caption, add_special_tokens=False)
+    starts = [start for start, _ in encoding.offsets]
+    return Count(len(starts), (starts[CHUNK],) if len(starts) > CHUNK else ())
+
+
 def in_words(counted: Count) -> str:
     """`12 of 75 tokens`; `81 tokens, 2 chunks`."""
     if counted.chunks == 1:

@@ -54,9 +54,9 @@ def test_models_are_installed_and_pickles_are_not(tmp_path: Path) -> None:
     assert "safetensors" in use_of(pickle).words
 
 
-def test_a_folder_is_trained_on_unless_it_is_a_model(tmp_path: Path) -> None:
+def test_a_folder_is_a_dataset_unless_it_is_a_model(tmp_path: Path) -> None:
     (tmp_path / "cats").mkdir()
-    assert use_of(tmp_path / "cats").does == "folder"
+    assert use_of(tmp_path / "cats").does == "dataset"
     layouts.write_diffusers_folder(tmp_path / "model")
     assert use_of(tmp_path / "model").does == "install"
 
@@ -73,3 +73,9 @@ def test_of_several_one_folder_and_every_model_is_taken(tmp_path: Path) -> None:
         path.mkdir() if not path.suffix else path.write_bytes(b"")
     assert [use.path.name for use in uses_of(paths)] == ["a.safetensors", "b.safetensors", "one"]
     assert [use.does for use in uses_of([tmp_path / "x.txt"])] == ["nothing"]
+
+
+def test_a_folder_of_pictures_can_be_opened_or_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "cats").mkdir()
+    zones = zones_of([tmp_path / "cats"], can_move=True)
+    assert [[use.does for use in zone] for zone in zones] == [["dataset"], ["train"]]

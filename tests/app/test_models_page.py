@@ -89,8 +89,9 @@ def test_each_model_belongs_to_one_kind(qtbot: QtBot, home: Home, cat: Path, bro
         assert sum(belongs(entry) for _, belongs in GROUPS[1:]) == 1, entry.name
     page = opened(qtbot, home)
     kinds = part(page, GroupList)
-    shown = [kinds.model().index(row, 0).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(7)]
-    assert shown == ["All, 5", "Checkpoints, 1", "LoRA, 1", "Embeddings, 0", "VAE, 0", "Video, 2", "Can't be used, 1"]
+    shown = [kinds.model().index(row, 0).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(8)]
+    counts = ["All, 5", "Checkpoints, 1", "LoRA, 1", "Embeddings, 0", "VAE, 0", "Video, 2", "Captioners, 0"]
+    assert shown == [*counts, "Can't be used, 1"]
     kinds.setCurrentIndex(kinds.model().index(5, 0))
     assert names(page) == ["svd_xt", "video-starter"]
 

@@ -1,0 +1,349 @@
+"""The dataset that is open: its pictures, captions and marks, read and written in the pool, one thing at a time."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
+
+from app.errand import Errand
+from trainer.contract.errors import UserError
+from trainer.dataset.book import CaptionBook, Change, Step
+from trainer.dataset.edits import Operation
+from trainer.dataset.health import HealthReport, examine
+from trainer.dataset.health_problem import Language
+from trainer.dataset.history import ChangedOutside
+from trainer.dataset.items import scan
+from trainer.dataset.marks import Flag, Marks
+from trainer.dataset.mending import Edit, FileMending, Mended, Mending, mend, undo
+from trainer.dataset.pictures import measure
+from trainer.dataset.query import Row
+from trainer.dataset.tags import tags_of
+from trainer.library.tokens import count_tokens, is_word
+
+TRAINING_SIDE = 512
+"""Pixels at which the health check, and what training will see, take the pictures to be trained."""
+PAUSE = 300.0
+"""Seconds after which typing in the same caption is another step."""
+Work = Callable[..., Any]
+"""Called with its errand: the places that it changed, or why it did not."""
+AT_ONCE = 500
+"""Captions or sizes read between two looks at whether they are still wanted."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the disk says of a folder, before any caption is read."""
+
+    book: CaptionBook
+    marks: Marks
+    rows: list[Row]
+    paths: list[str]
+    places: dict[str, int]
+
+
+class DatasetFolder(QObject):
+    """One at a time. `opened`: another folder is there, its captions still unread; `read`: they have been read, or more
+    of them were; `changed` carries the places whose caption, stars or flag are others now; `trouble` a sentence, and
+    `stuck` one that says why a step was not taken back, or not done again, because other programs changed files.
+    `examined`: the health check is through, and `report` has what it found."""
+
+    opened = Signal()
+    read = Signal()
+    changed = Signal(object)
+    trouble = Signal(str)
+    stuck = Signal(str)
+    examined = Signal()
+
+    def __init__(self, cache: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._cache = cache
+        self.report: HealthReport | None = None
+        self.mended: Mended | None = None
+        """What was done to files last, which can be undone."""
+        self.folder: Path | None = None
+        self.rows: list[Row] = []
+        self.paths: list[str] = []
+        self.is_read = False
+        self._book: CaptionBook | None = None
+        self._marks: Marks | None = None
+        self._places: dict[str, int] = {}
+        self._reading: dict[object, Errand] = {}
+        self._waiting: deque[Work] = deque()
+        self._turn: Work | None = None
+        self._writing: Errand | None = None
+        self._numbers = itertools.count(1)
+
+    # ---- What is there
+
+    @property
+    def book(self) -> CaptionBook:
+        assert self._book is not None, "no folder is open"
+        return self._book
+
+    def place_of(self, path: str) -> int:
+        """Its place in the dataset, or -1."""
+        return self._places.get(path, -1)
+
+    def steps(self) -> tuple[Step, ...]:
+        """What can be undone, the oldest first."""
+        return self._book.done if self._book is not None else ()
+
+    @property
+    def can_redo(self) -> bool:
+        return self._book is not None and bool(self._book.undone)
+
+    # ---- Opening
+
+    def open(self, folder: Path) -> None:
+        """Read it in the pool. What was being read of another is left."""
+        for errand in self._reading.values():
+            errand.cancel()
+        if folder != self.folder:
+            self.mended = None
+        self.folder, self.report = folder, None
+        self._start(partial(_opened, folder), self._take_opened)
+
+    @Slot(object, object)
+    def _take_opened(self, number: object, found: Opened) -> None:
+        if self._reading.pop(number, None) is None or found.book.dataset.folder != self.folder:
+            return
+        self._book, self._marks, self.rows, self.is_read = found.book, found.marks, found.rows, False
+        self.paths, self._places = found.paths, found.places
+        self.opened.emit()
+        for note in filter(None, (*found.book.notes, found.marks.note)):
+            self.trouble.emit(note)
+        self._start(partial(_read_captions, found), self._take_read)
+
+    @Slot(object, object)
+    def _take_read(self, number: object, found: Opened) -> None:
+        if self._reading.pop(number, None) is None or found.book is not self._book:
+            return
+        is_first = not self.is_read
+        self.is_read = True
+        self.read.emit()
+        if is_first:
+            self._start(partial(_measure, found), self._take_read)
+        else:
+            self._start(partial(_examined, found, self._cache), self._take_report)
+
+    @Slot(object, object)
+    def _take_report(self, number: object, report: HealthReport) -> None:
+        if self._reading.pop(number, None) is None or report.dataset is not self.book.dataset:
+            return
+        self.report = report
+        found = report.by_place()
+        for place, row in enumerate(self.rows):
+            row.problems = found.get(place, frozenset())
+        self.examined.emit()
+
+    # ---- Mending what the health check found
+
+    def mend(self, mending: Mending) -> None:
+        """Edits of captions become a step; what is done to files is followed by looking at the folder anew."""
+        if isinstance(mending, Edit):
+            self.write(mending.title, self.preview(mending.operation, mending.places))
+        elif self.folder is not None:
+            self._start(partial(_mend, mending, self.folder), self._take_mended)
+
+    def bring_back(self) -> None:
+        """Undo what was done to files last."""
+        if self.mended is not None:
+            self._start(partial(_bring_back, self.mended), self._take_mended)
+
+    @Slot(object, object)
+    def _take_mended(self, number: object, mended: Mended | None) -> None:
+        self._reading.pop(number, None)
+        self.mended = mended
+        if self.folder is not None:
+            self.open(self.folder)
+
+    @Slot(object, str)
+    def _not_read(self, number: object, why: str) -> None:
+        if self._reading.pop(number, None) is not None:
+            self.trouble.emit(why)
+
+    @Slot(object)
+    def _stopped(self, number: object) -> None:
+        self._reading.pop(number, None)
+
+    def _start(self, work: Callable[[Errand], Any], then: Callable[[object, Any], None]) -> None:
+        number = next(self._numbers)
+        errand = Errand(number, work)
+        errand.told.done.connect(then)
+        errand.told.failed.connect(self._not_read)
+        errand.told.stopped.connect(self._stopped)
+        self._reading[number] = errand
+        errand.start()
+
+    def finish(self) -> None:
+        """What was asked for is written when this comes back: the window closes."""
+        for errand in self._reading.values():
+            errand.cancel()
+        works = [*self._waiting]
+        self._waiting.clear()
+        QThreadPool.globalInstance().waitForDone()
+        for work in works:
+            try:
+                work(Errand(work, work))
+            except (UserError, OSError) as error:
+                self.trouble.emit(str(error))
+
+    # ---- Changing. One piece of work after the other, so that each sees what the one before it wrote.
+
+    def write(self, title: str, changes: Sequence[Change], *, merge: str = "") -> None:
+        """As one step that can be undone; with the same `merge` as the step before it, as a part of that one."""
+        if changes:
+            self._put(lambda _errand: _places(self.book.apply(title, changes, merge=merge, pause=PAUSE)))
+
+    def undo(self) -> None:
+        self._put(partial(_turned, self.book.undo))
+
+    def redo(self) -> None:
+        self._put(partial(_turned, self.book.redo))
+
+    def turn_the_rest(self) -> None:
+        """Undo, or redo, what was stuck last, and leave what others changed as it is."""
+        if self._turn is not None:
+            turn, self._turn = self._turn, None
+            self._put(partial(turn, leave_changed=True))
+
+    def preview(self, operation: Operation, places: Sequence[int]) -> tuple[Change, ...]:
+        """What the operation would change; the disk is not touched."""
+        return self.book.preview(operation, places)
+
+    def look_again(self, places: Sequence[int]) -> None:
+        """Take in what other programs, and the engine, wrote meanwhile."""
+        if self._book is not None:
+            self._put(partial(_looked_again, self.book, places))
+
+    def rate(self, places: Sequence[int], stars: int) -> None:
+        for place in places:
+            self.rows[place].stars = stars
+        self._mark(places)
+
+    def flag(self, places: Sequence[int], flag: Flag) -> None:
+        for place in places:
+            self.rows[place].flag = flag
+        self._mark(places)
+
+    def _mark(self, places: Sequence[int]) -> None:
+        marks, rows = self._marks, self.rows
+        if marks is None or not places:
+            return
+        for place in places:
+            marks.set_stars(rows[place].relative, rows[place].stars)
+            marks.set_flag(rows[place].relative, rows[place].flag)
+        self.changed.emit(tuple(places))
+        self._put(lambda _errand: _saved(marks))
+
+    def _put(self, work: Work) -> None:
+        self._waiting.append(work)
+        self._write_next()
+
+    def _write_next(self) -> None:
+        if self._writing is None and self._waiting:
+            work = self._waiting.popleft()
+            errand = Errand(work, work)
+            errand.told.done.connect(self._written)
+            errand.told.failed.connect(self._not_written)
+            self._writing = errand
+            errand.start()
+
+    @Slot(object, object)
+    def _written(self, work: Work, places: tuple[int, ...] | ChangedOutside) -> None:
+        self._writing = None
+        if isinstance(places, ChangedOutside):
+            self._turn = work
+            self.stuck.emit(places.title)
+            places = ()
+        for place in places:
+            _fill(self.rows[place], self.book.caption(place).text)
+        if places:
+            self.changed.emit(places)
+        self._write_next()
+
+    @Slot(object, str)
+    def _not_written(self, _about: object, why: str) -> None:
+        self._writing = None
+        self.trouble.emit(why)
+        self._write_next()
+
+
+def _opened(folder: Path, errand: Errand) -> Opened:
+    dataset = scan(folder)
+    errand.check()
+    marks = Marks(folder)
+    rows: list[Row] = []
+    for item in dataset.items:
+        rows.append(Row(item.relative, stars=marks.stars(item.relative), flag=marks.flag(item.relative)))
+    paths = [str(item.path) for item in dataset.items]
+    return Opened(CaptionBook(dataset), marks, rows, paths, {path: place for place, path in enumerate(paths)})
+
+
+def _read_captions(found: Opened, errand: Errand) -> Opened:
+    for place, row in enumerate(found.rows):
+        if place % AT_ONCE == 0:
+            errand.check()
+        _fill(row, found.book.caption(place).text)
+    return found
+
+
+def _measure(found: Opened, errand: Errand) -> Opened:
+    """The sizes, from the heads of the files. A picture that can't be read keeps 0."""
+    for place, row in enumerate(found.rows):
+        if place % AT_ONCE == 0:
+            errand.check()
+        with suppress(UserError):  # the health check says what is the matter with it
+            row.width, row.height = measure(found.book.dataset.items[place].path)
+    return found
+
+
+def _examined(found: Opened, cache: Path, errand: Errand) -> HealthReport:
+    def watch(_done: int, _total: int) -> None:
+        errand.check()
+
+    language = Language(count_tokens, is_word, "tokens")
+    return examine(
+        found.book.dataset, found.book, resolution=TRAINING_SIDE, language=language, watch=watch, cache=cache
+    )
+
+
+def _mend(mending: FileMending, folder: Path, _errand: Errand) -> Mended:
+    return mend(mending, folder)
+
+
+def _bring_back(mended: Mended, _errand: Errand) -> None:
+    undo(mended)
+
+
+def _fill(row: Row, text: str) -> None:
+    row.caption, row.tags = text, tags_of(text)
+
+
+def _places(step: Step | None) -> tuple[int, ...]:
+    return tuple(change.place for change in step.changes) if step is not None else ()
+
+
+def _turned(
+    turn: Callable[..., Step | None], _errand: Errand, *, leave_changed: bool = False
+) -> tuple[int, ...] | ChangedOutside:
+    try:
+        return _places(turn(leave_changed=leave_changed))
+    except ChangedOutside as error:
+        return error
+
+
+def _looked_again(book: CaptionBook, places: Sequence[int], _errand: Errand) -> tuple[int, ...]:
+    book.look_again()
+    return book.reread(places)
+
+
+def _saved(marks: Marks) -> tuple[int, ...]:
+    marks.save()
+    return ()

@@ -1,0 +1,96 @@
+"""The grid of the page Dataset: below each picture its stars and the beginning of its caption; keys to sort by hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QPainter
+from PySide6.QtWidgets import QStyleOptionViewItem
+
+from app.pictures import Index, PictureList
+from app.theme import theme
+from app.widgets.picture_grid import BADGE, GAP, PictureGrid, PictureTile
+
+MOST_STARS = 5
+FULL_STAR, EMPTY_STAR = "★", "☆"
+NO_CAPTION = "no caption"
+FLAGS = {Qt.Key.Key_P: "pick", Qt.Key.Key_X: "reject", Qt.Key.Key_U: ""}
+"""As in Lightroom."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is drawn with a picture. `caption` None: not read yet."""
+
+    caption: str | None = None
+    stars: int = 0
+    flag: str = ""
+    problem: str = ""
+
+
+class CaptionTile(PictureTile):
+    """A picture, with two lines below it."""
+
+    def __init__(self, look: Callable[[str], Look]) -> None:
+        super().__init__(lambda _path: False)
+        self._look = look
+        self._line = QFontMetrics(QGuiApplication.font()).height() + 2
+
+    @property
+    def words_height(self) -> int:
+        return 2 * self._line + 4
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        look = self._look(str(index.data(PictureList.PATH)))
+        painter.save()
+        if look.flag == "reject":
+            painter.setOpacity(0.35)
+        super().paint(painter, option, index)
+        painter.restore()
+        area: QRect = option.rect.adjusted(0, 0, -GAP, -GAP)
+        if look.flag:
+            icon, role = ("done", "ok") if look.flag == "pick" else ("close", "error")
+            self.badge(painter, area.topLeft() + QPoint(BADGE // 2 + 4, BADGE // 2 + 4), icon, role)
+        if look.problem:
+            self.badge(painter, area.topRight() + QPoint(-BADGE // 2 - 4, BADGE // 2 + 4), "warning", "warn")
+        first = QRect(area.left(), area.bottom() - 2 * self._line, area.width(), self._line)
+        painter.setPen(theme().colour("accent" if look.stars else "line"))
+        painter.drawText(first, Qt.AlignmentFlag.AlignLeft, stars_in_words(look.stars))
+        if look.caption is not None:
+            words = look.caption.split("\n", 1)[0].strip()
+            painter.setPen(theme().colour("muted" if words else "warn"))
+            shown = option.fontMetrics.elidedText(words or NO_CAPTION, Qt.TextElideMode.ElideRight, area.width())
+            painter.drawText(first.translated(0, self._line), Qt.AlignmentFlag.AlignLeft, shown)
+
+
+class DatasetGrid(PictureGrid):
+    """`rated` carries a number of stars, `flagged` pick, reject or nothing; `editing` asks for the caption."""
+
+    rated = Signal(int)
+    flagged = Signal(str)
+    editing = Signal()
+
+    def __init__(self, pictures: PictureList, look: Callable[[str], Look]) -> None:
+        super().__init__(pictures, CaptionTile(look))
+        self.setAccessibleDescription(
+            "0 to 5 give stars, P picks, X rejects, U takes the flag away, Enter edits the caption, Space shows a "
+            "picture large."
+        )
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        key = event.key()
+        if plain and Qt.Key.Key_0 <= key <= Qt.Key.Key_5:
+            self.rated.emit(key - Qt.Key.Key_0)
+        elif plain and key in FLAGS:
+            self.flagged.emit(FLAGS[Qt.Key(key)])
+        elif plain and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_E, Qt.Key.Key_F2):
+            self.editing.emit()
+        elif plain and key in (Qt.Key.Key_S, Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            event.ignore()  # stars are numbers here, and nothing of a dataset is thrown away by a key
+        else:
+            super().keyPressEvent(event)
+
+
+def stars_in_words(stars: int) -> str:
+    return FULL_STAR * stars + EMPTY_STAR * (MOST_STARS - stars)

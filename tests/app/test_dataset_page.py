@@ -1,0 +1,253 @@
+"""The page Dataset on a real folder: what is looked for, written, changed in many at once, and taken back."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtGui import QTextCursor
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from app.models_list import Models
+from app.pages.dataset import DatasetPage
+from app.queue import Queue
+from app.widgets.batch_panel import KINDS
+from tests.app.stage import Engine
+from trainer.contract.caption import CaptionJob, FileName
+from trainer.contract.events import Captioned
+from trainer.home import Home
+
+CAPTIONS = {
+    "1.png": "cat, red sofa, window\n",
+    "2.png": "cat, garden\r\n",
+    "3.png": None,
+    "4.png": "dog,  garden ,hat",
+}
+"""Odd spaces and line ends are what must not be lost."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "pets"
+    made.mkdir()
+    for number, (name, caption) in enumerate(CAPTIONS.items()):
+        Image.new("RGB", (600, 520 if number else 300), (60 * number, 90, 120)).save(made / name)
+        if caption is not None:
+            (made / name).with_suffix(".txt").write_bytes(caption.encode())
+    return made
+
+
+@pytest.fixture
+def page(qtbot: QtBot, home: Home, train_engine: Engine, folder: Path) -> DatasetPage:
+    made = make(home, train_engine)
+    qtbot.addWidget(made)
+    made.resize(1200, 760)
+    made.show()
+    with qtbot.waitSignals([made.folder.opened, made.folder.read, made.folder.examined]):
+        made.open_folder(folder)
+    qtbot.waitUntil(lambda: names(made) == list(CAPTIONS) and problems(made) != {} and quiet(made))
+    return made
+
+
+def make(home: Home, engine: Engine) -> DatasetPage:
+    return DatasetPage(home, Models(home), Queue(engine, home))  # pyright: ignore[reportArgumentType]
+
+
+def names(page: DatasetPage) -> list[str]:
+    return [Path(path).name for path in page._pictures.paths()]
+
+
+def problems(page: DatasetPage) -> dict[str, int]:
+    return dict(page.filter.problems.counts())
+
+
+def quiet(page: DatasetPage) -> bool:
+    """Nothing is being searched any more."""
+    return not page._errands and not page._soon.isActive()
+
+
+def select(page: DatasetPage, *rows: int) -> None:
+    page.grid.go_to(rows[0])
+    for row in rows[1:]:
+        page.grid.selectionModel().select(page._pictures.index(row), QItemSelectionModel.SelectionFlag.Select)
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.txt"))}
+
+
+def test_a_folder_shows_its_pictures_tags_and_what_needs_a_look(page: DatasetPage) -> None:
+    assert page.filter.tags.counts() == [
+        ("cat", 2),
+        ("garden", 2),
+        ("dog", 1),
+        ("hat", 1),
+        ("red sofa", 1),
+        ("window", 1),
+    ]
+    assert problems(page) == {"No caption": 1, "Too small": 1}
+    select(page, 0)
+    assert page.inspector.edit.text() == "cat, red sofa, window"
+    assert "600 × 300" in page.inspector.about.text()
+
+
+def test_a_click_on_a_tag_or_problem_shows_its_pictures(qtbot: QtBot, page: DatasetPage) -> None:
+    page.filter.tags.picked.emit("garden")
+    qtbot.waitUntil(lambda: names(page) == ["2.png", "4.png"])
+    page.filter.problems.picked.emit("No caption")
+    qtbot.waitUntil(lambda: names(page) == [])
+    page.filter.tags.picked.emit("garden")
+    qtbot.waitUntil(lambda: names(page) == ["3.png"])
+
+
+def test_a_caption_is_written_when_it_is_left_and_undone_to_the_byte(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    before = bytes_of(folder)
+    select(page, 1)
+    page.inspector.edit.setFocus()
+    page.inspector.edit.moveCursor(QTextCursor.MoveOperation.End)
+    QTest.keyClicks(page.inspector.edit, ", sun")
+    with qtbot.waitSignal(page.folder.changed):
+        QTest.keyClick(page.inspector.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert (folder / "2.txt").read_text(encoding="utf-8").strip() == "cat, garden, sun"
+    assert page.grid.current().endswith("3.png"), "Ctrl+Enter goes on to the next"
+    with qtbot.waitSignal(page.folder.changed):
+        page.undo()
+    assert bytes_of(folder) == before
+    with qtbot.waitSignal(page.folder.changed):
+        page.redo()
+    assert (folder / "2.txt").read_text(encoding="utf-8").strip() == "cat, garden, sun"
+
+
+def test_what_was_typed_stays_with_its_picture_when_another_is_chosen(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    select(page, 0)
+    page.inspector.edit.setPlainText("a red cat")
+    with qtbot.waitSignal(page.folder.changed):
+        select(page, 3)
+    assert (folder / "1.txt").read_text(encoding="utf-8").strip() == "a red cat"
+    assert (folder / "4.txt").read_bytes() == b"dog,  garden ,hat"
+    assert page.inspector.edit.text() == "dog,  garden ,hat"
+
+
+def test_several_get_a_tag_and_lose_it_as_one_step_each(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    select(page, 1, 2, 3)
+    assert page.inspector.tags.tags.counts() == [("garden", 2), ("cat", 1), ("dog", 1), ("hat", 1)]
+    page.inspector.tags.line.setText("sun")
+    with qtbot.waitSignal(page.folder.changed):
+        QTest.keyClick(page.inspector.tags.line, Qt.Key.Key_Return)
+    assert [(folder / f"{n}.txt").read_text(encoding="utf-8").strip() for n in (2, 3)] == ["cat, garden, sun", "sun"]
+    with qtbot.waitSignal(page.folder.changed):
+        page.inspector.removed.emit("garden")
+    assert (folder / "2.txt").read_text(encoding="utf-8").strip() == "cat, sun"
+    assert [step.title for step in page.folder.steps()] == ["Added 'sun'", "Removed 'garden'"]
+
+
+def test_a_batch_shows_what_it_would_do_and_does_what_is_ticked(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    select(page, 0)
+    page.change_captions()
+    place = [kind.words for kind in KINDS].index("Replace a tag")
+    page.batch.kind.setCurrentIndex(place)
+    page.batch.kind.activated.emit(place)
+    page.batch.fields[place].first.setText("garden")
+    page.batch.fields[place].second.setText("park")
+    page.batch.look()
+    table = page.batch.table.model()
+    qtbot.waitUntil(lambda: table.rowCount() == 2)
+    shown = [[str(table.index(row, column).data()) for column in range(3)] for row in range(2)]
+    assert shown == [["2.png", "cat, garden", "cat, park"], ["4.png", "dog,  garden ,hat", "dog,  park ,hat"]]
+    table.setData(table.index(0, 0), Qt.CheckState.Unchecked, Qt.ItemDataRole.CheckStateRole)
+    with qtbot.waitSignal(page.folder.changed):
+        page.batch.apply()
+    assert (folder / "2.txt").read_bytes() == b"cat, garden\r\n"
+    assert (folder / "4.txt").read_text(encoding="utf-8").strip() == "dog,  park ,hat"
+    assert page.folder.steps()[-1].title == "Replace a tag: garden → park"
+
+
+def test_stars_and_flags_are_kept(
+    qtbot: QtBot, page: DatasetPage, home: Home, train_engine: Engine, folder: Path
+) -> None:
+    select(page, 1)
+    QTest.keyClick(page.grid, Qt.Key.Key_4)
+    QTest.keyClick(page.grid, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: page.folder._writing is None)
+    again = make(home, train_engine)
+    qtbot.addWidget(again)
+    with qtbot.waitSignal(again.folder.opened):
+        again.folder.open(folder)
+    assert [(row.stars, row.flag) for row in again.folder.rows] == [(0, ""), (4, "pick"), (0, ""), (0, "")]
+    qtbot.waitUntil(lambda: not again.folder._reading)
+
+
+def test_next_without_caption(page: DatasetPage) -> None:
+    select(page, 0)
+    page.next_uncaptioned()
+    assert page.grid.current().endswith("3.png")
+    assert page.inspector.edit.isEnabled()
+
+
+def test_closing_writes_what_was_typed_last(page: DatasetPage, folder: Path) -> None:
+    select(page, 2)
+    page.inspector.edit.setPlainText("a white cat")
+    page.stop_work()
+    assert (folder / "3.txt").read_text(encoding="utf-8").strip() == "a white cat"
+
+
+def test_words_beyond_75_tokens_are_struck_out(qtbot: QtBot, page: DatasetPage) -> None:
+    select(page, 0)
+    page.inspector.edit.setPlainText("cat " * 80)
+    qtbot.waitUntil(lambda: "80 tokens" in page.inspector.tokens.text())
+    (mark,) = page.inspector.edit.extraSelections()
+    assert mark.cursor.selectionStart() == 75 * 4
+
+
+def test_a_captioner_fills_what_is_empty_and_its_words_come_to_their_pictures(
+    qtbot: QtBot, page: DatasetPage, train_engine: Engine, folder: Path
+) -> None:
+    select(page, 0)
+    assert page.captioning.bar.start.text() == "Caption 1 picture"
+    page.caption()
+    (job,) = train_engine.asked
+    assert isinstance(job, CaptionJob)
+    assert (job.folder, job.only, job.mode, job.captioner) == (str(folder), ("3.png",), "fill", FileName())
+    (folder / "3.txt").write_text("three\n", encoding="utf-8")
+    with qtbot.waitSignal(page.folder.changed):
+        train_engine.say(Captioned(picture="3.png", text="three"))
+    assert page.folder.rows[2].caption == "three"
+    assert page.inspector.edit.text() == "cat, red sofa, window", "another picture is shown meanwhile"
+
+
+def test_undo_leaves_what_others_changed_and_asks_about_the_rest(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    select(page, 0, 1)
+    with qtbot.waitSignal(page.folder.changed):
+        page.inspector.added.emit("sun")
+    (folder / "1.txt").write_text("by another program", encoding="utf-8")
+    with qtbot.waitSignal(page.folder.stuck):
+        page.undo()
+    assert page.inspector._rest.isVisible()
+    assert (folder / "2.txt").read_text(encoding="utf-8").strip() == "cat, garden, sun"
+    with qtbot.waitSignal(page.folder.changed):
+        page.inspector.turning_the_rest.emit()
+    assert (folder / "2.txt").read_bytes() == b"cat, garden\r\n"
+    assert (folder / "1.txt").read_text(encoding="utf-8") == "by another program"
+    assert not page.inspector._rest.isVisible()
+
+
+def test_a_problem_is_mended_by_a_click_and_brought_back(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    page.filter.problems.picked.emit("Too small")
+    qtbot.waitUntil(lambda: names(page) == ["1.png"] and page.strip.isVisible())
+    assert "600 x 300" in page.strip._reason.text()
+    ((take_out, _),) = page.strip._mendings
+    with qtbot.waitSignals([page.folder.opened, page.folder.examined]):
+        QTest.mouseClick(take_out, Qt.MouseButton.LeftButton)
+    assert not (folder / "1.png").exists()
+    assert not (folder / "1.txt").exists(), "the caption goes with its picture"
+    assert [row.relative for row in page.folder.rows] == ["2.png", "3.png", "4.png"]
+    qtbot.waitUntil(lambda: page.strip._back.isVisible())
+    with qtbot.waitSignals([page.folder.opened, page.folder.examined]):
+        QTest.mouseClick(page.strip._back, Qt.MouseButton.LeftButton)
+    assert (folder / "1.txt").read_bytes() == b"cat, red sofa, window\n"
+    assert (folder / "1.png").is_file()
