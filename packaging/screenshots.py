@@ -8,6 +8,7 @@ No display is needed. The content is made anew each time, in a folder of its own
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,22 +24,24 @@ from app.palette import Scheme
 from app.queue import Queued
 from app.start import application
 from app.theme import theme
+from app.widgets.batch_panel import KINDS
 from app.window import MainWindow
 from trainer.contract import events
 from trainer.contract.common import Sampling
 from trainer.contract.generate import GenerateJob
-from trainer.home import Home
+from trainer.home import RESOURCES, Home
 from trainer.offline import go_offline
 
 PAGES = (
-    "welcome", "generate-forming", "generate", "train-plan", "train-live", "train-result", "models", "gallery",
-    "gallery-compare", "queue", "settings",
+    "welcome", "generate-forming", "generate", "train-plan", "train-live", "train-result", "dataset", "dataset-change",
+    "models", "gallery", "gallery-compare", "queue", "settings",
 )  # fmt: skip
 SCHEMES: tuple[Scheme, ...] = ("dark", "light")
 SIZES = {"100": ((1280, 720), (1920, 1080)), "200": ((1280, 720),)}
 """In logical pixels, by the scale in per cent."""
 PATIENCE, SETTLED = 300_000, 120
 """Milliseconds: for what the engine does, and for what follows a change of size or colours."""
+REPLACE_TEXT = next(place for place, kind in enumerate(KINDS) if kind.words == "Replace text")
 PROMPTS = (
     "a large red cat on a mint background", "a yellow boat on a peach background", "a blue house on a cream background",
     "a small green tree on a lilac background",
@@ -102,6 +105,7 @@ def shoot(window: MainWindow, camera: Photographer, home: Home) -> None:
     camera.take("welcome")
     generate(window, camera)
     train(window, camera)
+    dataset(window, camera, home)
     models(window, camera, home)
     gallery(window, camera)
     window.show_page("settings")
@@ -150,6 +154,30 @@ def train(window: MainWindow, camera: Photographer) -> None:
     if training.state != "finished":
         sys.exit(f"The training did not finish: {training.ending}")
     camera.take("train-result")
+
+
+def dataset(window: MainWindow, camera: Photographer, home: Home) -> None:
+    """A copy of the sample pictures, one of them without a caption, some with stars; and a change of all captions."""
+    folder = home.root / "datasets" / "kiki"
+    shutil.copytree(RESOURCES / "sample-dataset", folder)
+    next(iter(sorted(folder.glob("*.txt")))).unlink()
+    window.show_page("dataset")
+    page = window.dataset
+    page.open_folder(folder)
+    camera.until(lambda: page.folder.report is not None, "the dataset's health")
+    page.folder.rate((1, 2, 4), 5)
+    page.folder.rate((3, 6), 3)
+    page.grid.go_to(1)
+    camera.take("dataset")
+    page.change_captions()
+    replace = page.batch.fields[REPLACE_TEXT]
+    page.batch.kind.setCurrentIndex(REPLACE_TEXT)
+    page.batch.kind.activated.emit(REPLACE_TEXT)
+    replace.first.setText("background")
+    replace.second.setText("backdrop")
+    page.batch.look()
+    camera.until(lambda: page.batch.table.model().rowCount(), "the changes")
+    camera.take("dataset-change")
 
 
 def models(window: MainWindow, camera: Photographer, home: Home) -> None:
