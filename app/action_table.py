@@ -74,6 +74,7 @@ TABLE = (
     Deed("dataset.caption", "Caption the pictures", "With the captioner below the grid", "Ctrl+Return", "generate"),
     Deed("dataset.undo", "Undo", "Take the last change of captions back", "Ctrl+Z", "reset"),
     Deed("dataset.redo", "Redo", "Make the change again", "Ctrl+Shift+Z", "redo"),
+    Deed("dataset.export", "Export…", "A copy as other programs read it", "", "save"),
     Deed("dataset.full_view", "Full view", "Show the picture alone", "F11", "dataset"),
     Deed("dataset.train", "Train on these", "Open Train with this folder", "", "train"),
     Deed("models_page.install_file", "Install a file…", "Copy a model file into your models", "Ctrl+I", "install"),

@@ -25,6 +25,7 @@ from app.widgets.dataset_filter import DatasetFilter
 from app.widgets.dataset_grid import DatasetGrid, Look
 from app.widgets.dataset_inspector import DatasetInspector
 from app.widgets.dataset_large import LargePicture
+from app.widgets.export_panel import ExportPanel
 from app.widgets.problem_strip import ProblemStrip
 from trainer.contract.errors import UserError
 from trainer.dataset.book import Change
@@ -63,6 +64,7 @@ class DatasetPage(QWidget):
         self.inspector = DatasetInspector()
         self.batch = BatchPanel(self.folder)
         self.captioning = Captioning(self.folder, models, queue, self._meant, self)
+        self.exporting = ExportPanel(self.folder)
         self.large = LargePicture()
         self.strip = ProblemStrip()
         self._title = label("", "heading")
@@ -156,6 +158,14 @@ class DatasetPage(QWidget):
             self.inspector.finish()
             self.batch.open(self._meant())
             self._middle.setCurrentWidget(self.batch)
+
+    @Slot()
+    def export(self) -> None:
+        """Write a copy of all of it as other programs read it."""
+        if self.folder.is_read:
+            self.inspector.finish()
+            self.exporting.open()
+            self._middle.setCurrentWidget(self.exporting)
 
     @Slot()
     def full_view(self) -> None:
@@ -407,6 +417,8 @@ class DatasetPage(QWidget):
         self.inspector.undoing.connect(self.undo)
         self.inspector.redoing.connect(self.redo)
         self.batch.left.connect(self.back)
+        self.exporting.left.connect(self.back)
+        self.exporting.said.connect(self.said)
         self.large.left.connect(self.back)
         self.large.stepped.connect(self.grid.step)
         self.large.rated.connect(self._rate)
@@ -427,7 +439,7 @@ class DatasetPage(QWidget):
         grid = column(
             row(top, margins=(16, 12, 16, 0)), self.strip, row(self.grid, margins=(16, 0, 0, 0)), margins=(0, 0, 0, 0)
         )
-        for each in (grid, self.batch, self.large):
+        for each in (grid, self.batch, self.exporting, self.large):
             self._middle.addWidget(each)
         left, right = surface(self.filter, "panel", edge="right"), surface(self.inspector, "panel", edge="left")
         for side in (left, right):
@@ -442,8 +454,9 @@ class DatasetPage(QWidget):
         change = button(
             "Change captions…", "Add, remove, replace, sort: in many at once", self.change_captions, icon="tag"
         )
+        export = button("Export…", "A copy as other programs read it", self.export, icon="save")
         train = button("Train on these", "Open Train with this folder", self.train, icon="train")
-        bottom = surface(row(self.captioning.bar, change, train, margins=(16, 8, 16, 8)), "panel", edge="top")
+        bottom = surface(row(self.captioning.bar, change, export, train, margins=(16, 8, 16, 8)), "panel", edge="top")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

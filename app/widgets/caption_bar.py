@@ -18,7 +18,7 @@ MODES: dict[Mode, str] = {
     "append": "put behind what is there",
 }
 FILE_NAME = "File name"
-NO_CAPTIONER = "Install BLIP, a WD tagger or DeepBooru on the page Models, and pictures are captioned by it, offline."
+NO_CAPTIONER = "No captioner is installed: see Models."
 
 
 class CaptionBar(QWidget):

@@ -251,3 +251,23 @@ def test_a_problem_is_mended_by_a_click_and_brought_back(qtbot: QtBot, page: Dat
         QTest.mouseClick(page.strip._back, Qt.MouseButton.LeftButton)
     assert (folder / "1.txt").read_bytes() == b"cat, red sofa, window\n"
     assert (folder / "1.png").is_file()
+
+
+def test_an_export_shows_what_it_will_write_and_writes_that(
+    qtbot: QtBot, page: DatasetPage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Path] = []
+    monkeypatch.setattr("app.widgets.export_panel.open_folder", shown.append)
+    page.export()
+    page.exporting.form.editor("trigger").set_value("kiki")
+    page.exporting.look()
+    qtbot.waitUntil(lambda: "1_pets/2.png: kiki, cat, garden" in page.exporting._preview.text())
+    with qtbot.waitSignal(page.exporting.left):
+        page.exporting.write()
+    out = folder.with_name("pets-export")
+    assert shown == [out]
+    assert (out / "1_pets" / "2.txt").read_text(encoding="utf-8").strip() == "kiki, cat, garden"
+    page.export()
+    qtbot.waitUntil(lambda: page.exporting._working is None)
+    page.exporting.write()
+    qtbot.waitUntil(lambda: "exists already" in page.exporting._fault.text())
