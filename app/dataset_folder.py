@@ -74,7 +74,7 @@ class DatasetFolder(QObject):
         self._marks: Marks | None = None
         self._places: dict[str, int] = {}
         self._reading: dict[object, Errand] = {}
-        self._waiting: deque[Work] = deque()
+        self._waiting: deque[tuple[CaptionBook, Work]] = deque()
         self._turn: Work | None = None
         self._writing: Errand | None = None
         self._numbers = itertools.count(1)
@@ -89,6 +89,10 @@ class DatasetFolder(QObject):
     def place_of(self, path: str) -> int:
         """Its place in the dataset, or -1."""
         return self._places.get(path, -1)
+
+    def places_of(self, paths: Sequence[str]) -> list[int]:
+        """Their places; those of a folder that was open before are left out, as a list may show them for a moment."""
+        return [self._places[path] for path in paths if path in self._places]
 
     def steps(self) -> tuple[Step, ...]:
         """What can be undone, the oldest first."""
@@ -114,6 +118,7 @@ class DatasetFolder(QObject):
         if self._reading.pop(number, None) is None or found.book.dataset.folder != self.folder:
             return
         self._book, self._marks, self.rows, self.is_read = found.book, found.marks, found.rows, False
+        self._turn = None
         self.paths, self._places = found.paths, found.places
         self.opened.emit()
         for note in filter(None, (*found.book.notes, found.marks.note)):
@@ -188,7 +193,7 @@ class DatasetFolder(QObject):
         works = [*self._waiting]
         self._waiting.clear()
         QThreadPool.globalInstance().waitForDone()
-        for work in works:
+        for _, work in works:
             try:
                 work(Errand(work, work))
             except (UserError, OSError) as error:
@@ -199,7 +204,7 @@ class DatasetFolder(QObject):
     def write(self, title: str, changes: Sequence[Change], *, merge: str = "") -> None:
         """As one step that can be undone; with the same `merge` as the step before it, as a part of that one."""
         if changes:
-            self._put(lambda _errand: _places(self.book.apply(title, changes, merge=merge, pause=PAUSE)))
+            self._put(partial(_applied, self.book, title, changes, merge))
 
     def undo(self) -> None:
         self._put(partial(_turned, self.book.undo))
@@ -243,21 +248,25 @@ class DatasetFolder(QObject):
         self._put(lambda _errand: _saved(marks))
 
     def _put(self, work: Work) -> None:
-        self._waiting.append(work)
+        """Whatever is open when it is done, it is about what is open now."""
+        self._waiting.append((self.book, work))
         self._write_next()
 
     def _write_next(self) -> None:
         if self._writing is None and self._waiting:
-            work = self._waiting.popleft()
-            errand = Errand(work, work)
+            book, work = self._waiting.popleft()
+            errand = Errand((book, work), work)
             errand.told.done.connect(self._written)
             errand.told.failed.connect(self._not_written)
             self._writing = errand
             errand.start()
 
     @Slot(object, object)
-    def _written(self, work: Work, places: tuple[int, ...] | ChangedOutside) -> None:
+    def _written(self, about: tuple[CaptionBook, Work], places: tuple[int, ...] | ChangedOutside) -> None:
         self._writing = None
+        book, work = about
+        if book is not self._book:
+            places = ()
         if isinstance(places, ChangedOutside):
             self._turn = work
             self.stuck.emit(places.title)
@@ -328,6 +337,10 @@ def _fill(row: Row, text: str) -> None:
 
 def _places(step: Step | None) -> tuple[int, ...]:
     return tuple(change.place for change in step.changes) if step is not None else ()
+
+
+def _applied(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, _errand: Errand) -> tuple[int, ...]:
+    return _places(book.apply(title, changes, merge=merge, pause=PAUSE))
 
 
 def _turned(

@@ -137,11 +137,11 @@ class DatasetPage(QWidget):
     @Slot()
     def next_uncaptioned(self) -> None:
         """On to the next picture without a caption, from the top again after the last."""
-        paths = self._pictures.paths()
+        places = self._places()
         start = self.grid.currentIndex().row() + 1
-        for step in range(len(paths)):
-            at = (start + step) % len(paths)
-            if not self.folder.rows[self.folder.place_of(paths[at])].caption.strip():
+        for step in range(len(places)):
+            at = (start + step) % len(places)
+            if not self.folder.rows[places[at]].caption.strip():
                 self.grid.go_to(at)
                 self.edit_caption()
                 return
@@ -252,6 +252,9 @@ class DatasetPage(QWidget):
     @Slot()
     def _opened(self) -> None:
         self._shown = -1
+        if self._middle.currentWidget() is not self.large:
+            self._middle.setCurrentIndex(0)
+        self.batch.forget()
         self._show_folder_name()
         self._filter()
         self._show_steps()
@@ -352,7 +355,7 @@ class DatasetPage(QWidget):
         self.edit_caption()
 
     def _selected(self) -> list[int]:
-        return [self.folder.place_of(path) for path in self.grid.selected_paths()]
+        return self.folder.places_of(self.grid.selected_paths())
 
     def _meant(self) -> list[int]:
         """The selected pictures; with one or none all that are shown."""
@@ -360,7 +363,7 @@ class DatasetPage(QWidget):
         return chosen if len(chosen) > 1 else self._places()
 
     def _places(self) -> list[int]:
-        return [self.folder.place_of(path) for path in self._pictures.paths()]
+        return self.folder.places_of(self._pictures.paths())
 
     def _places_in_sight(self) -> list[int]:
         return self._places()[:2000]

@@ -139,6 +139,12 @@ class BatchPanel(QWidget):
         self.look()
         self._fields.first.setFocus()
 
+    def forget(self) -> None:
+        """Another folder is open: what was worked out is about pictures that are not there any more."""
+        self._places = []
+        self._wanted += 1
+        self._take(self._wanted, ())
+
     @property
     def _fields(self) -> Fields:
         return self.fields[self.kind.currentIndex()]

@@ -56,7 +56,8 @@ class ExportPanel(QWidget):
         """Show what would be written, worked out in the pool."""
         self._wanted = options = self._options()
         if options is not None and self._working is None:
-            self._start(options, lambda _errand: plan(self._folder.book.dataset, self._folder.book, options))
+            book = self._folder.book
+            self._start(options, lambda _errand: plan(book.dataset, book, options))
 
     @Slot()
     def write(self) -> None:
@@ -64,12 +65,14 @@ class ExportPanel(QWidget):
         if options is None or not where or self._working is not None:
             return
 
+        book = self._folder.book
+
         def work(errand: Errand) -> Exported:
             def watch(done: int, total: int) -> None:
                 errand.check()
                 errand.progress(done, total)
 
-            return export(plan(self._folder.book.dataset, self._folder.book, options), Path(where).expanduser(), watch)
+            return export(plan(book.dataset, book, options), Path(where).expanduser(), watch)
 
         self._write.setEnabled(False)
         self._start("write", work)

@@ -271,3 +271,20 @@ def test_an_export_shows_what_it_will_write_and_writes_that(
     qtbot.waitUntil(lambda: page.exporting._working is None)
     page.exporting.write()
     qtbot.waitUntil(lambda: "exists already" in page.exporting._fault.text())
+
+
+def test_what_was_typed_goes_to_the_folder_it_was_typed_in(
+    qtbot: QtBot, page: DatasetPage, folder: Path, tmp_path: Path
+) -> None:
+    """Another folder is opened before the words are on the disk."""
+    other = tmp_path / "others"
+    other.mkdir()
+    Image.new("RGB", (600, 600)).save(other / "1.png")
+    select(page, 3)
+    page.inspector.edit.setPlainText("a dog")
+    with qtbot.waitSignals([page.folder.opened, page.folder.examined]):
+        page.open_folder(other)
+    qtbot.waitUntil(lambda: names(page) == ["1.png"] and page.folder._writing is None)
+    assert (folder / "4.txt").read_text(encoding="utf-8").strip() == "a dog"
+    assert not (other / "1.txt").exists()
+    assert [row.caption for row in page.folder.rows] == [""]

@@ -10,14 +10,14 @@ from trainer.home import Home
 TRAIN = 'kind = "train"\n[data]\nfolder = "x"\n'
 
 FILES: dict[str, tuple[bytes, tuple[str, ...], str]] = {
-    "empty": (b"", ("kind is None",), "generate, grid, video, train, convert"),
+    "empty": (b"", ("kind is None",), "generate, grid, video, train, caption, convert"),
     "no TOML": (b"kind = \n", ("not valid TOML", "line 1"), "Mend that place"),
     "a key twice": (b'kind = "train"\nkind = "train"\n', ("not valid TOML",), "Mend that place"),
     "not text": (b"\xff\xfe\x00\x81", ("not a text file in UTF-8",), "Save it as UTF-8"),
     "UTF-16": ('kind = "generate"\n'.encode("utf-16"), ("not a text file in UTF-8",), "Save it as UTF-8"),
     "NUL": (b'kind = "generate"\0\n', ("not valid TOML",), "Mend that place"),
-    "no such kind": (b'kind = "dream"\n', ("kind is 'dream'",), "generate, grid, video, train, convert"),
-    "a list as kind": (b'kind = ["train"]\n', ("kind is ['train']",), "generate, grid, video, train, convert"),
+    "no such kind": (b'kind = "dream"\n', ("kind is 'dream'",), "generate, grid, video, train, caption, convert"),
+    "a list as kind": (b'kind = ["train"]\n', ("kind is ['train']",), "generate, grid, video, train, caption, convert"),
     "from the future": (b'format = 99\nkind = "generate"\n', ("newer Gesso (format 99",), "newer version"),
     "format of no kind": (b'format = "x"\nkind = "generate"\n', ("format is 'x'",), "Set format to a number"),
     "a missing field": (b'kind = "train"\n', ("the field data is missing",), "Add it."),
