@@ -51,13 +51,15 @@ class DatasetFolder(QObject):
     """One at a time. `opened`: another folder is there, its captions still unread; `read`: they have been read, or more
     of them were; `changed` carries the places whose caption, stars or flag are others now; `trouble` a sentence, and
     `stuck` one that says why a step was not taken back, or not done again, because other programs changed files.
-    `examined`: the health check is through, and `report` has what it found."""
+    `refused`: the place and text of one caption that could not be written, and why. `examined`: the health check is
+    through, and `report` has what it found."""
 
     opened = Signal()
     read = Signal()
     changed = Signal(object)
     trouble = Signal(str)
     stuck = Signal(str)
+    refused = Signal(int, str, str)
     examined = Signal()
 
     def __init__(self, cache: Path, parent: QObject | None = None) -> None:
@@ -203,6 +205,8 @@ class DatasetFolder(QObject):
 
     def write(self, title: str, changes: Sequence[Change], *, merge: str = "") -> None:
         """As one step that can be undone; with the same `merge` as the step before it, as a part of that one."""
+        for change in changes:  # shown at once, so that what is typed next goes on from it
+            _fill(self.rows[change.place], change.after or "")
         if changes:
             self._put(partial(_applied, self.book, title, changes, merge))
 
@@ -278,9 +282,18 @@ class DatasetFolder(QObject):
         self._write_next()
 
     @Slot(object, str)
-    def _not_written(self, _about: object, why: str) -> None:
+    def _not_written(self, about: tuple[CaptionBook, Work], why: str) -> None:
         self._writing = None
         self.trouble.emit(why)
+        if about[0] is self._book:
+            for place, row in enumerate(self.rows):
+                _fill(row, self.book.caption(place).text)
+            self.changed.emit(tuple(range(len(self.rows))))
+            match about[1]:
+                case partial(args=(_, _, (Change(place=place, after=str(text)),), _)):
+                    self.refused.emit(place, text, why)
+                case _:
+                    pass
         self._write_next()
 
 

@@ -32,6 +32,7 @@ from trainer.dataset.book import Change
 from trainer.dataset.edits import AddTags, RemoveTags
 from trainer.dataset.findings import Kind
 from trainer.dataset.marks import Flag
+from trainer.dataset.mending import Mending
 from trainer.dataset.query import compile_query
 from trainer.home import Home
 
@@ -114,11 +115,31 @@ class DatasetPage(QWidget):
             self.open_folder(Path(chosen))
 
     def open_folder(self, folder: Path) -> None:
-        self.inspector.finish()
+        self._let_go()
         self._restoring = {}
         self.filter.search.clear()
         self.folder.open(folder)
         self._show_folder_name()
+
+    def _let_go(self) -> None:
+        """Write down what was typed, and take no more: the pictures are about to be others."""
+        self.inspector.finish()
+        self._shown = -1
+        self.inspector.show_none()
+
+    @Slot(object)
+    def _mend(self, mending: Mending) -> None:
+        self._let_go()
+        self.folder.mend(mending)
+
+    @Slot(int, str, str)
+    def _refused(self, place: int, text: str, why: str) -> None:
+        """Nothing that was typed is lost: it stands in the field again, with the reason."""
+        row = self._pictures.row_of(self.folder.paths[place])
+        if row >= 0:
+            self.grid.go_to(row)
+            self._show_selection()
+            self.inspector.put_back(text, why)
 
     @Slot()
     def search(self) -> None:
@@ -401,7 +422,8 @@ class DatasetPage(QWidget):
         self.folder.changed.connect(self._changed)
         self.folder.trouble.connect(self.said)
         self.folder.examined.connect(self._filter)
-        self.strip.mending.connect(self.folder.mend)
+        self.strip.mending.connect(self._mend)
+        self.folder.refused.connect(self._refused)
         self.strip.bringing_back.connect(self.folder.bring_back)
         self.folder.stuck.connect(self.inspector.say_stuck)
         self.inspector.turning_the_rest.connect(self.folder.turn_the_rest)

@@ -83,6 +83,13 @@ class DatasetInspector(QWidget):
         self.picture.setAccessibleName(f"The picture {path.name}")
         self._count()
 
+    def put_back(self, text: str, why: str) -> None:
+        """What was typed and could not be written, to be written again or given up."""
+        self.edit.setPlainText(text)
+        self.note.setText(why)
+        self.note.show()
+        self.edit.setFocus()
+
     def show_many(self, pictures: int) -> None:
         """Several: their tags only."""
         self._heading.setText(f"Tags of {pictures:,} pictures")
