@@ -211,10 +211,12 @@ class DatasetFolder(QObject):
             self._put(partial(_applied, self.book, title, changes, merge))
 
     def undo(self) -> None:
-        self._put(partial(_turned, self.book.undo))
+        if self._book is not None:
+            self._put(partial(_turned, self._book.undo))
 
     def redo(self) -> None:
-        self._put(partial(_turned, self.book.redo))
+        if self._book is not None:
+            self._put(partial(_turned, self._book.redo))
 
     def turn_the_rest(self) -> None:
         """Undo, or redo, what was stuck last, and leave what others changed as it is."""

@@ -24,8 +24,8 @@ from app.widgets.batch_panel import BatchPanel
 from app.widgets.dataset_filter import DatasetFilter
 from app.widgets.dataset_grid import DatasetGrid, Look
 from app.widgets.dataset_inspector import DatasetInspector
-from app.widgets.dataset_large import LargePicture
 from app.widgets.export_panel import ExportPanel
+from app.widgets.full_view import FullView
 from app.widgets.problem_strip import ProblemStrip
 from trainer.contract.errors import UserError
 from trainer.dataset.book import Change
@@ -66,7 +66,7 @@ class DatasetPage(QWidget):
         self.batch = BatchPanel(self.folder)
         self.captioning = Captioning(self.folder, models, queue, self._meant, self)
         self.exporting = ExportPanel(self.folder)
-        self.large = LargePicture()
+        self.large = FullView()
         self.strip = ProblemStrip()
         self._title = label("", "heading")
         self._count = label("", "muted")

@@ -234,7 +234,7 @@ class GalleryPage(QWidget):
             row = self._pictures.row_of(str(self._opened.path))
             place = f"{row + 1:,} of {self._pictures.rowCount():,}"
             star = "  ·  ★ a favourite" if self._favourites.is_starred(str(self._opened.path)) else ""
-            self.large.show_opened(self._opened, place + star)
+            self.large.show_image(self._opened.image, self._opened.path.name, place + star, self._opened.problem)
 
     def _place(self, path: Path) -> str:
         if path.is_relative_to(self._home.runs):

@@ -315,3 +315,11 @@ def test_typing_on_before_the_first_words_are_on_the_disk(qtbot: QtBot, page: Da
         select(page, 2)
     qtbot.waitUntil(lambda: page.folder._writing is None)
     assert (folder / "1.txt").read_text(encoding="utf-8").strip() == "a red cat"
+
+
+def test_undo_without_a_folder_does_nothing(qtbot: QtBot, home: Home, train_engine: Engine) -> None:
+    empty = make(home, train_engine)
+    qtbot.addWidget(empty)
+    empty.undo()
+    empty.redo()
+    assert empty.folder.steps() == ()
