@@ -6,14 +6,14 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QLineEdit, QMenu, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.forms.editors import choice_in_words
 from app.forms.row import LINE
 from app.models_list import Models
 from app.queue import duration
 from app.theme import theme
-from app.widgets.basics import button, calm, column, label, named, row, surface
+from app.widgets.basics import button, calm, column, label, named, row, scrolled, surface
 from trainer.contract.common import SamplerName
 from trainer.contract.errors import UserError
 from trainer.contract.generate import GenerateJob
@@ -83,13 +83,9 @@ class GridPanel(QWidget):
             spacing=16,
         )
         fields.setMaximumWidth(760)
-        scroll = QScrollArea()
-        scroll.setWidget(fields)
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(scroll.focusPolicy().NoFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        layout.addWidget(scrolled(fields))
         for axis in self.axes:
             axis.changed.connect(self._count)
 

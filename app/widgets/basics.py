@@ -136,13 +136,19 @@ def side_by_side(page: QWidget, left: QWidget, middle: QWidget, right: QWidget |
         layout.addWidget(right)
 
 
-def scrolled_above(page: QWidget, fields: QWidget, always_there: QWidget) -> None:
-    """Lay a form out: fields that scroll, over what stays in sight."""
+def scrolled(fields: QWidget) -> QScrollArea:
+    """Fields that scroll where there is no room for all."""
     scroll = QScrollArea()
     scroll.setWidget(fields)
     scroll.setWidgetResizable(True)
-    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields take the focus, and are scrolled into sight then
+    return scroll
+
+
+def scrolled_above(page: QWidget, fields: QWidget, always_there: QWidget) -> None:
+    """Lay a form out: fields that scroll, over what stays in sight."""
+    scroll = scrolled(fields)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     layout = QVBoxLayout(page)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(0)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from app.dataset_folder import TRAINING_SIDE
 from app.errand import Errand
-from app.widgets.basics import button, column, label, row
+from app.widgets.basics import button, column, label, row, scrolled
 from app.widgets.canvas import Canvas
 from app.widgets.caption_edit import CaptionEdit
 from app.widgets.prompt_marks import qt_places
@@ -202,10 +202,6 @@ class DatasetInspector(QWidget):
             margins=(16, 16, 16, 16),
             spacing=8,
         )
-        scroll = QScrollArea()
-        scroll.setWidget(fields)
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(scroll.focusPolicy().NoFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        layout.addWidget(scrolled(fields))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QVBoxLayout, QWidget
 
 from app.dataset_folder import DatasetFolder
 from app.errand import Errand
 from app.forms.form import Form
-from app.widgets.basics import button, column, label, named, open_folder, row
+from app.widgets.basics import button, column, label, named, open_folder, row, scrolled
 from trainer.contract.export import Export
 from trainer.dataset.export import Exported, export
 from trainer.dataset.export_plan import Plan, plan
@@ -157,13 +157,9 @@ class ExportPanel(QWidget):
             spacing=12,
         )
         fields.setMaximumWidth(760)
-        scroll = QScrollArea()
-        scroll.setWidget(fields)
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(scroll.focusPolicy().NoFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        layout.addWidget(scrolled(fields))
 
 
 def in_words(made: Plan) -> str:
