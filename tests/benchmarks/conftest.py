@@ -10,6 +10,7 @@ from trainer.home import RESOURCES
 
 # As main.py sets it, for both sides.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 ROOT = Path(__file__).resolve().parents[2]
 

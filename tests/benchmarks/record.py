@@ -96,11 +96,11 @@ class Record:
 
     def slowdown(self, case: str, ours: Measured, theirs: Measured, target: str) -> None:
         """Our time over theirs: below 1 is quicker than they are."""
-        self._compare(case, ours, theirs, "time", ours.wall / theirs.wall, ours.cpu / theirs.cpu, target)
+        self._compare(case, ours, theirs, "time", _ratios(ours, theirs), target)
 
     def speedup(self, case: str, ours: Measured, theirs: Measured, target: str) -> None:
         """Their time over ours: how many times as fast we are."""
-        self._compare(case, ours, theirs, "speed", theirs.wall / ours.wall, theirs.cpu / ours.cpu, target)
+        self._compare(case, ours, theirs, "speed", _ratios(theirs, ours), target)
 
     def seconds(self, case: str, figures: Mapping[str, Sequence[float]], target: str = "none") -> None:
         """Times of whole commands, each taken some times."""
@@ -109,8 +109,9 @@ class Record:
         self._add(case, f"{words}; target: {target}", {"median": medians, "all": figures, "target": target})
 
     def _compare(
-        self, case: str, ours: Measured, theirs: Measured, what: str, wall: float, cpu: float, target: str
+        self, case: str, ours: Measured, theirs: Measured, what: str, ratios: tuple[float, float], target: str
     ) -> None:
+        wall, cpu = ratios
         line = (
             f"{wall:.3f} of their {what} (by processor time {cpu:.3f}), target: {target}; "
             f"ours {ours.in_words()}, theirs {theirs.in_words()}"
@@ -123,6 +124,13 @@ class Record:
         self._cases[case] = {**figures, "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else []}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(json.dumps({"machine": _machine(), "cases": self._cases}, indent=1), encoding="utf-8")
+
+
+def _ratios(upper: Measured, lower: Measured) -> tuple[float, float]:
+    """By the wall's clock and by processor time: the median of the rounds' own ratios. A machine whose speed wanders
+    for seconds at a time changes both sides of a round; the ratio of two medians sets different rounds side by side."""
+    pairs = list(zip(upper.rounds, lower.rounds, strict=True))
+    return statistics.median(a.wall / b.wall for a, b in pairs), statistics.median(a.cpu / b.cpu for a, b in pairs)
 
 
 def _machine() -> dict[str, Any]:

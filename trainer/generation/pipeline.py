@@ -20,6 +20,7 @@ from trainer.generation.start import Start, Turn, first_latents, keeping, steps_
 from trainer.generation.vae import to_picture
 from trainer.models.attention import prompts_kept
 from trainer.models.family import Bundle, Conditioning
+from trainer.models.layout import lay_out_convolutions
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def sample_batch(
     if start is not None and start.keeps:
         denoise = keeping(denoise, start, schedule)
 
+    lay_out_convolutions(bundle.unet)
     with prompts_kept(bundle.unet):
         latents = sampler.function(
             denoise,
