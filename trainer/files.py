@@ -109,6 +109,18 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def set_aside(path: Path) -> str:
+    """Give a damaged file another name, `marks.damaged-1.json` for `marks.json`, and say so in a sentence."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")).exists():
+        number += 1
+    try:
+        os.replace(path, aside)
+    except OSError:
+        return "It could not be set aside; it will be replaced when something new is saved."
+    return f"It was set aside as {aside.name}."
+
+
 def sha256(path: Path) -> str:
     """The hex SHA-256 of a file, read in pieces."""
     with path.open("rb") as file:

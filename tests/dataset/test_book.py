@@ -400,7 +400,7 @@ def operations(chance: random.Random) -> list[Callable[[], Operation]]:
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_500_random_steps_are_undone_and_redone_to_the_byte(
     folder: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """The report on a folder in which everything that goes wrong has gone wrong."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from trainer.contract.errors import Cancelled, UserError
 from trainer.dataset import check as check_module
 from trainer.dataset.buckets import Buckets
 from trainer.dataset.check import Report, check, require_usable
+from trainer.dataset.recipes import Recipe, Recipes
 
 SMALL = Buckets.around(64, step=16)
 
@@ -201,3 +203,55 @@ def test_it_tells_how_far_it_is_and_stops_when_told(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         check(tmp_path, buckets=SMALL, watch=stop)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("dataset-check")]
+
+
+def prepare(folder: Path, relative: str, recipe: Recipe) -> None:
+    recipes = Recipes(folder)
+    recipes.set(relative, recipe)
+    recipes.save()
+
+
+def test_a_picture_is_judged_as_its_recipe_prepares_it(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png", "red", (100, 60))
+    draw(tmp_path / "b.png", "blue", (200, 100))
+    draw(tmp_path / "c.png", "green", (400, 70))
+    prepare(tmp_path, "a.png", Recipe(1))
+    prepare(tmp_path, "b.png", Recipe(0, False, (0, 0, 40, 50)))
+    prepare(tmp_path, "c.png", Recipe(0, False, (0, 0, 70, 70)))
+    report = check(tmp_path, buckets=SMALL)
+    assert said(report) == [("b.png", "warning")]
+    assert "40 x 50" in reason_for(report, "b.png")
+    turned, cropped, square = report.examined
+    assert (turned.size, turned.original, turned.placement.bucket_size) == ((60, 100), (100, 60), (48, 80))
+    assert (cropped.size, cropped.original, cropped.recipe.crop) == ((40, 50), (200, 100), (0, 0, 40, 50))
+    assert square.placement.bucket_size == (64, 64)
+
+
+def test_two_parts_of_one_picture_are_two_pictures(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        draw(tmp_path / f"{name}.png", size=(200, 100))
+    prepare(tmp_path, "b.png", Recipe(0, False, (100, 0, 200, 100)))
+    assert said(check(tmp_path, buckets=SMALL)) == [("c.png", "warning")]
+
+
+def test_masks_are_known_by_their_bytes_and_broken_ones_named(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        draw(tmp_path / f"{name}.png", size=(64 + ord(name), 64))
+    Image.new("L", (64, 64), 9).save(tmp_path / "a-masklabel.png")
+    (tmp_path / "c-masklabel.png").write_bytes(b"no mask")
+    report = check(tmp_path, buckets=SMALL)
+    digest = hashlib.sha256((tmp_path / "a-masklabel.png").read_bytes()).hexdigest()
+    assert [(one.item.relative, one.mask_hash) for one in report.examined] == [("a.png", digest), ("b.png", "")]
+    assert said(report) == [("c-masklabel.png", "bad")]
+    without = check(tmp_path, buckets=SMALL, masks=False)
+    assert [one.mask_hash for one in without.examined] == ["", "", ""]
+
+
+def test_damaged_recipes_are_said_before_pictures_are_trained_uncropped(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png", size=(90, 64))
+    draw(tmp_path / "b.png", size=(64, 64))
+    (tmp_path / ".gesso").mkdir()
+    (tmp_path / ".gesso" / "recipes.json").write_bytes(b"{")
+    report = check(tmp_path, buckets=SMALL)
+    assert said(report) == [(".gesso/recipes.json", "bad")]
+    assert len(report.examined) == 2

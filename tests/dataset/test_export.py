@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageOps
 
 from trainer.contract.errors import Cancelled, UserError
 from trainer.contract.export import Export, Target
@@ -16,8 +16,9 @@ from trainer.dataset import export as export_module
 from trainer.dataset.export import export
 from trainer.dataset.export_plan import Plan, plan
 from trainer.dataset.export_read import ReadingError, read_as, read_toml
-from trainer.dataset.items import Item, OnDisk, scan
+from trainer.dataset.items import OnDisk, scan
 from trainer.dataset.pictures import load
+from trainer.dataset.recipes import Recipe, Recipes
 
 TARGETS: tuple[Target, ...] = ("kohya", "onetrainer", "imagefolder", "plain")
 
@@ -54,6 +55,12 @@ def folder(tmp_path: Path) -> Path:
     (folder / "a" / "test.txt").write_bytes(b"a test")
     (folder / "broken.png").write_bytes(b"no picture")
     return folder
+
+
+def prepare(folder: Path, relative: str, recipe: Recipe) -> None:
+    recipes = Recipes(folder)
+    recipes.set(relative, recipe)
+    recipes.save()
 
 
 CAPTIONS = {
@@ -176,15 +183,38 @@ def test_links_need_no_room_and_changed_pictures_are_files_of_their_own(folder: 
 
 
 def test_a_recipe_goes_over_picture_and_mask(folder: Path, tmp_path: Path) -> None:
-    dataset = scan(folder)
-
-    def crop(item: Item) -> Any:
-        return (lambda picture: picture.crop((10, 20, 42, 60))) if item.path.name == "plain.png" else None
-
-    made = plan(dataset, OnDisk(dataset), Export(to="onetrainer", longest=20), crop)
-    taken = read_as("onetrainer", export(made, tmp_path / "out").folder)
+    prepare(folder, "5_sks cat/plain.png", Recipe(crop=(10, 20, 42, 60)))
+    taken = read_as("onetrainer", export(planned(folder, to="onetrainer", longest=20), tmp_path / "out").folder)
     one = taken["5_sks cat/plain.png"]
     assert one.size == one.mask == (16, 20)
+
+
+@pytest.mark.parametrize("to", ["onetrainer", "plain"])
+def test_prepared_pictures_and_masks_are_what_pillow_makes_of_them(to: Target, folder: Path, tmp_path: Path) -> None:
+    cats = folder / "5_sks cat"
+    prepare(folder, "5_sks cat/plain.png", Recipe(1, True, (4, 8, 60, 90)))
+    prepare(folder, "5_sks cat/a_1_2_3_4.webp", Recipe(2))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    out = export(planned(folder, to=to), tmp_path / "out").folder / "5_sks cat"
+    for name in ("plain.png", "plain-masklabel.png"):
+        by_hand = ImageOps.mirror(Image.open(cats / name).rotate(-90, expand=True)).crop((4, 8, 60, 90))
+        with Image.open(out / name) as made:
+            assert (made.mode, made.size, made.tobytes()) == (by_hand.mode, (56, 82), by_hand.tobytes())
+    with Image.open(out / "a_1_2_3_4.webp") as made, Image.open(cats / "a_1_2_3_4.webp") as original:
+        difference = ImageChops.difference(made, original.convert("RGB").rotate(180))
+        assert max(difference.tobytes()) < 40, "WebP, written with loss"
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_mask_of_another_size_is_cropped_where_the_picture_is(folder: Path, tmp_path: Path) -> None:
+    """Left half white, at a tenth of the picture's size; the crop is the right half."""
+    mask = Image.new("L", (10, 6))
+    mask.paste(255, (0, 0, 5, 6))
+    mask.save(folder / "5_sks cat" / "plain-masklabel.png")
+    prepare(folder, "5_sks cat/plain.png", Recipe(crop=(60, 0, 96, 64)))
+    out = export(planned(folder, to="onetrainer"), tmp_path / "out").folder / "5_sks cat"
+    with Image.open(out / "plain-masklabel.png") as made:
+        assert (made.size, made.getextrema()) == ((36, 64), (0, 0))
 
 
 def test_names_that_clash_become_different(tmp_path: Path) -> None:

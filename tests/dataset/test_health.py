@@ -17,7 +17,9 @@ from trainer.dataset.health import HealthReport, examine
 from trainer.dataset.health_picture import Look
 from trainer.dataset.health_problem import Language
 from trainer.dataset.items import scan
+from trainer.dataset.masks import mask_path
 from trainer.dataset.mending import Edit, MoveAway, mend, undo
+from trainer.dataset.recipes import Recipe, Recipes
 from trainer.library.tokens import count_tokens, is_word
 
 LANGUAGE = Language(count_tokens, is_word, "tokens")
@@ -102,7 +104,7 @@ def test_a_picture_is_read_again_only_when_it_has_changed(tmp_path: Path, reads:
     assert sorted(reads) == ["1.png", "2.png", "4.png"]
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b'{"format": 1, "pictures": {"0.png": [1, 2, {"width": []}]}}'])
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b'{"format": 2, "pictures": {"0.png": [1, 2, {"width": []}]}}'])
 def test_a_damaged_cache_is_as_good_as_none(damage: bytes, tmp_path: Path, reads: list[str]) -> None:
     folder, cache = small_folder(tmp_path / "pictures"), tmp_path / "cache"
     first = looked(folder, cache)
@@ -155,3 +157,40 @@ def test_all_of_a_kind_is_mended_at_once(tmp_path: Path) -> None:
     assert looked(folder).by_kind().keys() == {"no caption"}
     undo(mended)
     assert looked(folder) == report
+
+
+def test_sizes_buckets_and_copies_are_those_of_prepared_pictures(folder: Path) -> None:
+    dataset = scan(folder)
+    one, two, *_ = dataset.items
+    copy = one.path.with_name("zz copy.jpg")
+    shutil.copy(one.path, copy)
+    shutil.copy(one.path.with_suffix(".txt"), copy.with_suffix(".txt"))
+    recipes = Recipes(folder)
+    recipes.set(copy.relative_to(folder).as_posix(), Recipe(2))
+    recipes.set(two.relative, Recipe(0, False, (0, 0, 40, 30)))
+    recipes.save()
+    before = examine(dataset, resolution=RESOLUTION).to_dict()["buckets"]
+    report = looked(folder)
+    kinds = report.by_kind()
+    assert [problem.paths for problem in kinds["too small"]] == [(two.path,)]
+    assert "40 x 30" in kinds["too small"][0].reason
+    assert "same file" not in kinds
+    assert report.to_dict()["buckets"] != before
+
+
+def test_damaged_recipes_and_masks_are_found(folder: Path) -> None:
+    item = scan(folder).items[3]
+    mask = mask_path(item.path)
+    mask.write_bytes(b"no mask")
+    (folder / ".gesso").mkdir(exist_ok=True)
+    (folder / ".gesso" / "recipes.json").write_bytes(b"{")
+    report = looked(folder)
+    found = {problem.paths[0]: problem for problem in report.by_kind()["unreadable"]}
+    assert found.keys() == {mask, folder / ".gesso" / "recipes.json"}
+    assert found[mask].places == (3,)
+    (mending,) = found[mask].mendings
+    assert isinstance(mending, MoveAway)
+    mend(mending, folder)
+    assert not mask.exists()
+    assert item.path.exists()
+    assert looked(folder).problems == ()

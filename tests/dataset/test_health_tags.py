@@ -1,5 +1,6 @@
 """Contradictions, misspellings, repeated and outweighing tags, trigger words: what is said of them, and what is not."""
 
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ def examined(
     for number, words in enumerate(captions):
         path = folder / f"{number:03d}.txt"
         path.write_text(words, encoding="utf-8")
-        items.append(Item(path.with_suffix(".png"), f"{number:03d}.png", path))
+        items.append(Item(f"{folder}{os.sep}", f"{number:03d}.png", path.name))
     dataset = Dataset(folder, tuple(items), ())
     return examine(dataset, OnDisk(dataset), trigger=trigger, language=language)
 

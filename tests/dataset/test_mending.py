@@ -9,6 +9,7 @@ import pytest
 
 from trainer.contract.errors import UserError
 from trainer.dataset.mending import FileMending, Mended, MoveAway, Recode, Rename, mend, undo
+from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
 from trainer.files import write_bytes_atomically
 
 
@@ -125,3 +126,16 @@ def test_what_was_changed_since_is_not_taken_back(folder: Path) -> None:
     with pytest.raises(UserError, match=r"b\.png is there again"):
         undo(moved)
     assert files(folder) == now
+
+
+def test_a_renamed_picture_is_prepared_as_before_and_again_after_undo(folder: Path) -> None:
+    mine = Recipe(1, True, (1, 2, 3, 4))
+    recipes = Recipes(folder)
+    recipes.set("b.png", mine)
+    recipes.set("sub/d.webp", Recipe(2))  # of a picture that is gone
+    recipes.save()
+    done = mend(Rename("name", ((folder / "b.png", "b-2.png"), (folder / "sub" / "c.webp", "d.webp"))), folder)
+    assert (Recipes(folder).of("b-2.png"), Recipes(folder).of("sub/d.webp")) == (mine, AS_IT_IS)
+    undo(done)
+    assert (folder / "b.png").exists()
+    assert Recipes(folder).of("b.png") == mine

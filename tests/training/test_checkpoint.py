@@ -89,6 +89,14 @@ def test_a_changed_job_is_refused_by_field() -> None:
         require_same_job(before, {**before, "loss": {"min_snr_gamma": 1.0}})
 
 
+def test_a_run_from_before_masks_goes_on_with_what_they_are_by_default() -> None:
+    before = {"data": {"flip": False}, "loss": {"min_snr_gamma": 5.0}}
+    now = {"data": {"flip": False, "masks": True}, "loss": {"min_snr_gamma": 5.0, "unmasked_weight": 0.1}}
+    require_same_job(before, now)
+    with pytest.raises(UserError, match=r"loss\.unmasked_weight was 0\.1, now 0\.5"):
+        require_same_job(before, {**now, "loss": {"min_snr_gamma": 5.0, "unmasked_weight": 0.5}})
+
+
 @pytest.mark.parametrize(
     ("now", "words"),
     [

@@ -69,8 +69,7 @@ def test_all_weights_train_and_the_file_is_a_model_again(
 
 
 def example(size: Size, placement: Placement) -> Examined:
-    item = Item(Path("a.png"), "a.png", None)
-    return Examined(item, size, "", "", placement)
+    return Examined(Item("", "a.png"), size, "", "", placement, size)
 
 
 def test_a_crop_is_told_as_it_lies_in_the_scaled_and_mirrored_picture() -> None:

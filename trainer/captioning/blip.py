@@ -85,7 +85,7 @@ class Blip:
             # None where nothing is drawn: transformers warns of settings that mean nothing.
             top_p=options.top_p,
             repetition_penalty=options.repetition_penalty,
-            stopping_criteria=StoppingCriteriaList([_Checked(check)]),
+            stopping_criteria=StoppingCriteriaList([Checked(check)]),
         )
         # The last token of a prompt, the separator, is dropped by BLIP itself.
         begun = 1 if prompt is None else prompt.shape[1] - 1
@@ -106,7 +106,7 @@ class Blip:
         return prompt
 
 
-class _Checked:
+class Checked:
     """Lets the user stop between two words."""
 
     def __init__(self, check: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from trainer.captioning.captioner import Captioner
-from trainer.contract.caption import Blip, FileName, Single
+from trainer.contract.caption import Blip, FileName, Florence, Single
 from trainer.contract.captioners import CAPTIONERS, KNOWN, CaptionerName, label
 from trainer.contract.common import Hardware
 from trainer.contract.errors import UserError
@@ -38,6 +38,13 @@ def _blip(path: Path, options: Single, device: torch.device, dtype: torch.dtype)
     return blip.Blip(path, options, device, dtype)
 
 
+def _florence(path: Path, options: Single, device: torch.device, dtype: torch.dtype) -> Captioner:
+    from trainer.captioning import florence
+
+    assert isinstance(options, Florence)
+    return florence.Florence(path, options, device, dtype)
+
+
 def _wd(path: Path, _options: Single, _device: torch.device, _dtype: torch.dtype) -> Captioner:
     from trainer.captioning import wd
 
@@ -50,7 +57,7 @@ def _deepbooru(path: Path, _options: Single, device: torch.device, dtype: torch.
     return deepbooru.DeepBooru(path, device, dtype)
 
 
-OPENERS: Mapping[CaptionerName, Open] = {"blip": _blip, "wd": _wd, "deepbooru": _deepbooru}
+OPENERS: Mapping[CaptionerName, Open] = {"blip": _blip, "florence": _florence, "wd": _wd, "deepbooru": _deepbooru}
 """Every captioner that needs a model, by the name that trainer.library gives it."""
 
 
@@ -98,5 +105,5 @@ def _key(entry: Entry, options: Single, dtype: torch.dtype) -> str:
     """Changes with the model's files, the number format, and the options that change what is said."""
     files = sorted(entry.path.glob("*")) if entry.is_folder else [entry.path]
     stamps = [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files if file.is_file()]
-    asked = options.model_dump_json(exclude={"model"}) if isinstance(options, Blip) else options.kind
+    asked = options.model_dump_json(exclude={"model"}) if isinstance(options, Blip | Florence) else options.kind
     return hashlib.sha256("\n".join((*stamps, str(dtype), asked)).encode()).hexdigest()[:16]

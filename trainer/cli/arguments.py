@@ -207,8 +207,8 @@ def _fill_caption(parser: Parser, _argv: Sequence[str]) -> None:
         dest="captioner",
         required=True,
         metavar="CAPTIONER",
-        help="a captioner by name or path; or blip, wd or deepbooru where you have one of it; or filename; or a text "
-        "with several between braces, such as '{blip}, {wd}'",
+        help="a captioner by name or path; or blip, florence, wd or deepbooru where you have one of it; or filename; "
+        "or a text with several between braces, such as '{blip}, {wd}'",
     )
     _add_fields(parser, CaptionJob, CAPTION_FLAGS, required=())
     parser.add_argument("--preset", choices=tuple(BLIP_PRESETS), help="ask BLIP as another program does")
@@ -252,7 +252,7 @@ def _fill_dataset(parser: Parser, argv: Sequence[str]) -> None:
             from trainer.contract.export import Export
 
             _add_fields(one, Export, EXPORT_FLAGS, required=("--to",))
-        if action in ("edit", "tags"):
+        if action in ("edit", "retag", "tags", "prepare"):
             one.add_argument(
                 "--query",
                 default="",
@@ -263,6 +263,15 @@ def _fill_dataset(parser: Parser, argv: Sequence[str]) -> None:
             from trainer.cli.caption_edits import add_edits
 
             add_edits(one)
+        if action == "prepare" and action in argv:
+            from trainer.cli.dataset_prepare import add_preparing
+
+            add_preparing(one)
+        if action == "retag" and action in argv:
+            from trainer.cli.dataset_retag import add_flags
+
+            add_flags(one)
+            _add_set(one)
         if action in ("undo", "redo"):
             one.add_argument(
                 "--leave-changed", action="store_true", help="leave captions that were changed by others since"
@@ -298,7 +307,9 @@ DATASET_ACTIONS = {
     "check": "Look at every picture and caption",
     "export": "Write the dataset as another program reads it",
     "edit": "Change captions, after showing them before and after",
-    "undo": "Take back the last change of captions",
+    "prepare": "Turn, mirror and crop pictures for training, whose files stay as they are",
+    "retag": "Move a tagger's thresholds after it ran, without running it again",
+    "undo": "Take back the last change of captions, or of how pictures are prepared",
     "redo": "Do again what was taken back",
     "tags": "Count the tags of the captions",
 }

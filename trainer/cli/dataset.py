@@ -1,14 +1,15 @@
-"""The verbs `dataset`: edit captions with a preview, undo and redo, list tags; files are in `dataset_files`."""
+"""The verbs `dataset`: edit captions with a preview, undo and redo, list tags; files are in `dataset_files`, pictures
+in `dataset_prepare`."""
 
 import contextlib
 from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from trainer.cli import dataset_files
+from trainer.cli import dataset_files, dataset_prepare, dataset_retag
 from trainer.cli.caption_edits import operation_of
 from trainer.cli.output import Output
 from trainer.contract.errors import Cancelled, UserError
-from trainer.dataset import tags
+from trainer.dataset import retagging, tags
 from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.items import Item, scan
 from trainer.dataset.marks import Marks
@@ -29,8 +30,13 @@ def act(arguments: Namespace, home: Home, output: Output, wish: Wish) -> int:
             return dataset_files.export(arguments, output, wish)
         case "edit":
             return edit(arguments, output, wish)
+        case "retag":
+            return retag(arguments, output, wish)
         case "tags":
             return list_tags(arguments, output, wish)
+        case "prepare":
+            book = _book(arguments, output)
+            return dataset_prepare.prepare(arguments, book, _found(book, arguments.query, wish), output)
         case _:
             return turn(arguments, output)
 
@@ -43,8 +49,28 @@ def edit(arguments: Namespace, output: Output, wish: Wish) -> int:
         raise UserError("No edit is named.", "Say what to change: --add-tags, --replace, --sort; --help lists all.")
     by_count = any(values == ["count"] for _, values in arguments.edits)
     changes = book.preview(operation_of(arguments, _counts(book) if by_count else {}), places)
+    title = ", ".join(" ".join((flag[2:], *values)) for flag, values in arguments.edits)
+    return _show_or_write(book, title, changes, arguments, output)
+
+
+def retag(arguments: Namespace, output: Output, wish: Wish) -> int:
+    """Say what other thresholds would change, and with --apply change it, as one step."""
+    book = _book(arguments, output)
+    told, readings = dataset_retag.tagger_of(book, arguments.model)
+    options = dataset_retag.options_of(arguments, told[0])
+    changes = retagging.changes(book, _found(book, arguments.query, wish), readings, options, lambda: _heed(wish))
+    return _show_or_write(book, dataset_retag.title_of(told, options), changes, arguments, output)
+
+
+def _heed(wish: Wish) -> None:
+    if wish():
+        raise Cancelled
+
+
+def _show_or_write(
+    book: CaptionBook, title: str, changes: Sequence[Change], arguments: Namespace, output: Output
+) -> int:
     if changes and arguments.apply:
-        title = ", ".join(" ".join((flag[2:], *values)) for flag, values in arguments.edits)
         step = book.apply(title, changes, source="command line")
         end = f"{number_of(step.captions, 'caption')} changed; `dataset undo` takes it back."
     elif changes:
@@ -62,9 +88,10 @@ def turn(arguments: Namespace, output: Output) -> int:
     step = take(leave_changed=arguments.leave_changed)
     if step is None:
         raise UserError(f"There is nothing to {arguments.action}.", "Nothing was changed.")
+    count = f": {number_of(step.captions, 'caption')}" if step.captions else ""
     output.answer(
         {"title": step.title, "when": step.when.isoformat(), "source": step.source, "captions": step.captions},
-        [f"{arguments.action.capitalize()} of “{step.title}”, {_when(step)}: {number_of(step.captions, 'caption')}."],
+        [f"{arguments.action.capitalize()} of “{step.title}”, {_when(step)}{count}."],
     )
     return 0
 
@@ -92,8 +119,7 @@ def _found(book: CaptionBook, text: str, wish: Wish) -> list[int]:
     marks = Marks(book.dataset.folder)
     places: list[int] = []
     for place, item in enumerate(book.dataset.items):
-        if wish():
-            raise Cancelled
+        _heed(wish)
         if query(_row(item, book.caption(place).text, marks, query)):
             places.append(place)
     return places

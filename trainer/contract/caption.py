@@ -14,6 +14,9 @@ TagOrder = Literal["score", "alphabet"]
 CAPTION = "caption"
 """Between braces in a template: the caption that is there already."""
 
+REPLACED_BY = " = "
+"""With its spaces, since there are tags with an equals sign in them."""
+
 PLACES = re.compile(r"\{([^{}]*)\}")
 
 
@@ -38,9 +41,32 @@ class TagWords(Part):
         bool, About("Scores", "Write each tag as (tag:0.987), with how sure the model is.", advanced=True)
     ] = False
     exclude: Annotated[str, About("Leave out", "Tags that are never written, separated by commas.")] = ""
+    replace: Annotated[
+        str,
+        About(
+            "Replace",
+            "Other words for tags, separated by commas: 1girl = woman, sky = blue sky. A space on each side of =.",
+            advanced=True,
+        ),
+    ] = ""
     limit: Annotated[
         int, Field(ge=0, le=1000), About("At most", "So many tags, the surest ones; 0 for all.", unit="tags")
     ] = 0
+
+    @property
+    def replacements(self) -> dict[str, str]:
+        """What is written instead, by the tag with underscores."""
+        pairs = (pair.partition(REPLACED_BY) for pair in self.replace.split(",") if pair.strip())
+        return {tag.strip().replace(" ", "_"): other.strip() for tag, _, other in pairs}
+
+    @field_validator("replace")
+    @classmethod
+    def _are_pairs(cls, text: str) -> str:
+        for pair in text.split(","):
+            tag, sign, other = pair.partition(REPLACED_BY)
+            if pair.strip() and not (sign and tag.strip() and other.strip()):
+                raise ValueError(f"pairs such as 1girl = woman; {pair.strip()!r} is none")
+        return text
 
 
 class DeepBooru(Part):
@@ -122,6 +148,28 @@ BLIP_PRESETS: dict[str, Blip] = {
 """How other programs ask BLIP. kohya's window follows one beam by default, its script draws words by chance."""
 
 
+FlorenceTask = Literal["caption", "detailed_caption", "more_detailed_caption"]
+
+
+class Florence(Part):
+    """Florence-2 (Xiao et al. 2023, arXiv 2311.06242), base or large: a sentence or a paragraph about any picture."""
+
+    kind: Annotated[
+        Literal["florence"], About("Captioner", "Florence-2: a sentence or a paragraph about any picture.")
+    ] = "florence"
+    model: Annotated[str, About("Model", "By name or path; empty takes the one in your models.")] = ""
+    task: Annotated[
+        FlorenceTask,
+        About("Task", "How much it says: a sentence, some sentences, or a paragraph; training reads 75 tokens of it."),
+    ] = "detailed_caption"
+    max_length: Annotated[
+        int, Field(ge=4, le=1024), About("At most", "What would be longer is cut off.", unit="tokens")
+    ] = 256
+    beams: Annotated[
+        int, Field(ge=1, le=16), About("Beams", "So many texts are followed side by side; more is slower.")
+    ] = 3
+
+
 class FileName(Part):
     """The name of the file, without numbers in front: as A1111 reads captions out of names."""
 
@@ -155,10 +203,11 @@ class Template(Part):
         Field(min_length=1),
         About(
             "Text",
-            "{blip}, {wd}, {deepbooru}, {filename} and {caption} (what is there already) stand for what they say.",
+            "{blip}, {florence}, {wd}, {deepbooru}, {filename} and {caption} (what is there) stand for what they say.",
         ),
     ]
     blip: Annotated[Blip, About("BLIP", "How BLIP is asked.")] = Blip()
+    florence: Annotated[Florence, About("Florence-2", "How Florence-2 is asked.")] = Florence()
     wd: Annotated[Wd, About("WD", "How the WD tagger is asked.")] = Wd()
     deepbooru: Annotated[DeepBooru, About("DeepBooru", "How DeepBooru is asked.")] = DeepBooru()
     filename: Annotated[FileName, About("File name", "How the name is read.")] = FileName()
@@ -166,18 +215,20 @@ class Template(Part):
     @field_validator("text")
     @classmethod
     def _names_captioners(cls, text: str) -> str:
-        allowed = {"blip", "wd", "deepbooru", "filename", CAPTION}
+        allowed = {"blip", "florence", "wd", "deepbooru", "filename", CAPTION}
         found = PLACES.findall(text)
         strange = next((name for name in found if name not in allowed), None)
         if strange is not None:
-            raise ValueError(f"{{blip}}, {{wd}}, {{deepbooru}}, {{filename}} and {{caption}}, not {{{strange}}}")
+            raise ValueError(
+                f"{{blip}}, {{florence}}, {{wd}}, {{deepbooru}}, {{filename}} and {{caption}}, not {{{strange}}}"
+            )
         if not set(found) - {CAPTION}:
             raise ValueError("a text with at least one captioner between braces, such as {blip}")
         return text
 
 
-AnyCaptioner = Annotated[DeepBooru | Wd | Blip | FileName | Template, Field(discriminator="kind")]
-Single = DeepBooru | Wd | Blip | FileName
+AnyCaptioner = Annotated[DeepBooru | Wd | Blip | Florence | FileName | Template, Field(discriminator="kind")]
+Single = DeepBooru | Wd | Blip | Florence | FileName
 Tagger = DeepBooru | Wd
 
 
@@ -217,6 +268,7 @@ class CaptionJob(Part):
                 named = set(PLACES.findall(template.text))
                 every: dict[CaptionerName, Single] = {
                     "blip": template.blip,
+                    "florence": template.florence,
                     "wd": template.wd,
                     "deepbooru": template.deepbooru,
                     "filename": template.filename,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-CaptionerName = Literal["blip", "wd", "deepbooru", "filename"]
+CaptionerName = Literal["blip", "florence", "wd", "deepbooru", "filename"]
 """What a captioner is called, in a template between braces."""
 
 
@@ -23,6 +23,11 @@ CAPTIONERS: Mapping[CaptionerName, About] = {
         "BLIP",
         "a sentence about any picture",
         "a folder with config.json, model.safetensors and vocab.txt (or tokenizer.json)",
+    ),
+    "florence": About(
+        "Florence-2",
+        "a sentence or a paragraph about any picture",
+        "a folder with config.json, model.safetensors and tokenizer.json, in the layout of transformers",
     ),
     "wd": About("WD tagger", "tags and characters of anime pictures", "a folder with model.onnx and selected_tags.csv"),
     "deepbooru": About(
@@ -58,6 +63,9 @@ KNOWN: tuple[Known, ...] = (
         1_880_000_000,
         "https://huggingface.co/Salesforce/blip-image-captioning-large",
     ),
+    Known(
+        "florence", "Florence-2-base", "MIT", 464_000_000, "https://huggingface.co/florence-community/Florence-2-base"
+    ),
     Known("wd", "wd-vit-tagger-v3", "Apache-2.0", 379_000_000, "https://huggingface.co/SmilingWolf/wd-vit-tagger-v3"),
     Known(
         "wd", "wd-swinv2-tagger-v3", "Apache-2.0", 467_000_000, "https://huggingface.co/SmilingWolf/wd-swinv2-tagger-v3"
@@ -77,7 +85,7 @@ def label(name: str) -> str:
     return next((about.label for known, about in CAPTIONERS.items() if known == name), name)
 
 
-LICENCES: Mapping[str, str] = {"blip": "BSD-3-Clause", "wd": "Apache-2.0", "deepbooru": "MIT"}
+LICENCES: Mapping[str, str] = {"blip": "BSD-3-Clause", "florence": "MIT", "wd": "Apache-2.0", "deepbooru": "MIT"}
 """By the kind of captioner, of the models that their makers published; others made from them may have their own."""
 
 WD_THRESHOLDS: tuple[tuple[re.Pattern[str], float], ...] = (

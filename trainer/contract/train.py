@@ -74,6 +74,10 @@ class Data(Part):
     flip: Annotated[
         bool, About("Mirror", "Mirror pictures at random; not for text, faces or anything with a left and right.")
     ] = False
+    masks: Annotated[
+        bool,
+        About("Masks", "Learn only what is white in a picture's mask (NAME-masklabel.png), where there is one."),
+    ] = True
     captions: Annotated[Captions, About("Captions", "How captions are used.")] = Captions()
     prior: Annotated[Prior | None, About("Keep the class", "Class pictures that keep the model's knowledge.")] = None
     cache: Annotated[
@@ -172,6 +176,16 @@ class Loss(Part):
     max_timestep: Annotated[
         int, Field(ge=0, le=999), About("To timestep", "Highest timestep that is trained.", advanced=True)
     ] = 999
+
+    unmasked_weight: Annotated[
+        float,
+        Field(ge=0, le=1),
+        About(
+            "Outside masks",
+            "Weight of what a mask leaves out: 0.1 keeps the surroundings from going astray, 0 ignores them.",
+            advanced=True,
+        ),
+    ] = 0.1
 
     @model_validator(mode="after")
     def _ordered(self) -> "Loss":

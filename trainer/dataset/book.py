@@ -8,7 +8,7 @@ caption file that is a link becomes a file of its own when it is written: what i
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,10 +16,12 @@ from functools import cached_property
 from trainer.contract.errors import UserError
 from trainer.dataset.captions import GUESSED, KEPT_SUFFIX, MAX_CAPTION_BYTES, Caption, decode_caption, encode_caption
 from trainer.dataset.edits import Operation
-from trainer.dataset.history import ChangedOutside, Direction, Entry, History, named
+from trainer.dataset.history import ChangedOutside, Direction, Entry, History, Watch, named
 from trainer.dataset.items import Dataset, Item
-from trainer.dataset.journal import FileChange
+from trainer.dataset.journal import FileChange, Record
 from trainer.dataset.names import shown
+from trainer.dataset.recipes import RECIPES_PATH, Recipe, Recipes
+from trainer.files import locked
 
 PREVIEW_SECONDS = 5.0
 """What a preview may take, and a millisecond more for each caption; that is a hundred times what sound edits need."""
@@ -39,7 +41,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Step:
-    """One undo step. `source` says who made it: "hand", or a captioner. `captions` counts the files that it changed.
+    """One undo step. `source` says who made it: "hand", or a captioner. `captions` counts the files that it changed; 0
+    if it changed how pictures are prepared.
 
     `changes` is read from the journal when first asked for; pictures that are not in the dataset any more are left out.
     """
@@ -98,8 +101,8 @@ class CaptionBook:
         self._root = os.fspath(dataset.folder)
         self._paths = [_caption_path(item, extension) for item in dataset.items]
         self._read: dict[str, _Read] = {}
-        self._steps: dict[int, tuple[int, Step]] = {}
-        """By number, each with the count of records that it was made of."""
+        self._steps: dict[int, tuple[tuple[Record, ...], Step]] = {}
+        """By number, each with the records that it was made of."""
         self._merge = _Merge()
 
     @property
@@ -139,6 +142,24 @@ class CaptionBook:
         """Whether there is a caption file, be it an empty one."""
         return self._known(self._paths[place]).digest is not None
 
+    def prepare(self, title: str, recipes: Mapping[int, Recipe], *, source: str = "hand") -> Step:
+        """Give the pictures at these places these recipes, as one undo step.
+
+        Raises UserError where nothing would change, or the disk refuses; nothing was written then.
+        """
+        folder = self.dataset.folder
+        with self._history.at_work(), locked(folder / RECIPES_PATH):
+            kept = Recipes(folder)
+            for place, recipe in recipes.items():
+                kept.set(self.dataset.items[place].relative, recipe)
+            if not kept.changed:
+                raise UserError("Nothing would change.", "Choose other pictures, or prepare them in another way.")
+            before = self._history.bytes_of(RECIPES_PATH)
+            file = FileChange(RECIPES_PATH, before[0] if before else None, kept.text().encode("utf-8"))
+            entry = self._history.do(title, (file,), source=source, when=self._clock(), captions=0)
+            self._merge = _Merge()
+        return self._step(entry)
+
     def preview(self, operation: Operation, places: Sequence[int]) -> tuple[Change, ...]:
         """What the operation would change, only what would differ; captions that are not `complete` are left out.
 
@@ -168,8 +189,9 @@ class CaptionBook:
         source: str = "hand",
         merge: str = "",
         pause: float = float("inf"),
+        watch: Watch | None = None,
     ) -> Step:
-        """Write the changes as one undo step, all of them or none.
+        """Write the changes as one undo step, all of them or none, also where `watch` raises Cancelled.
 
         With a `merge` key the changes join the last step, if this book made it with the same key, nothing was undone
         since, and it is at most `pause` seconds old (typing in one caption; the results of one captioner run).
@@ -188,24 +210,24 @@ class CaptionBook:
             captions = sum(not path.endswith(KEPT_SUFFIX) for path in originals)
             try:
                 entry = self._history.do(
-                    title, files, source=source, when=self._clock(), captions=captions, joins=joins
+                    title, files, source=source, when=self._clock(), captions=captions, joins=joins, watch=watch
                 )
             finally:
                 self._remember(files)
             self._merge = _Merge(merge, entry.number, originals)
         return self._step(entry)
 
-    def undo(self, *, leave_changed: bool = False) -> Step | None:
+    def undo(self, *, leave_changed: bool = False, watch: Watch | None = None) -> Step | None:
         """Take the last step back, to the very bytes from before it; None if there is none.
 
         Raises ChangedOutside, with the paths, if captions were changed by others since; nothing is written then. With
         `leave_changed` those stay as they are and the rest is undone.
         """
-        return self._turn("undo", leave_changed)
+        return self._turn("undo", leave_changed, watch)
 
-    def redo(self, *, leave_changed: bool = False) -> Step | None:
+    def redo(self, *, leave_changed: bool = False, watch: Watch | None = None) -> Step | None:
         """Do again what was undone last; otherwise as `undo`."""
-        return self._turn("redo", leave_changed)
+        return self._turn("redo", leave_changed, watch)
 
     def reread(self, places: Sequence[int]) -> tuple[int, ...]:
         """The places whose files were changed by others since they were read; their captions are now the new ones.
@@ -215,14 +237,14 @@ class CaptionBook:
         changed = {path for path in {self._paths[place] for place in places} if self._differs(path)}
         return tuple(place for place in places if self._paths[place] in changed)
 
-    def _turn(self, direction: Direction, leave_changed: bool) -> Step | None:
+    def _turn(self, direction: Direction, leave_changed: bool, watch: Watch | None) -> Step | None:
         if not self._history.is_begun:
             return None
         with self._history.at_work():
             if not (self._history.done if direction == "undo" else self._history.undone):
                 return None
             try:
-                entry, files = self._history.turn(direction, self._clock(), leave_changed=leave_changed)
+                entry, files = self._history.turn(direction, self._clock(), leave_changed=leave_changed, watch=watch)
             except ChangedOutside as refusal:
                 self._reload(refusal.paths)
                 raise
@@ -250,7 +272,8 @@ class CaptionBook:
 
     def _remember(self, files: Iterable[FileChange]) -> None:
         """What stands in files that were written."""
-        self._reload(one.path for one in files if not one.path.endswith(KEPT_SUFFIX))
+        written = (one.path for one in files)
+        self._reload(path for path in written if path != RECIPES_PATH and not path.endswith(KEPT_SUFFIX))
 
     def _reload(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -336,15 +359,15 @@ class CaptionBook:
 
     def _step(self, entry: Entry) -> Step:
         records = tuple(entry.records)
-        parts, step = self._steps.get(entry.number, (0, None))
-        if step is None or parts != len(records):
+        known, step = self._steps.get(entry.number, ((), None))
+        if step is None or known != records:
             captions = records[-1].captions
 
             def load() -> tuple[Change, ...]:
                 return self._changes(self._history.net(records))
 
             step = Step(entry.title, entry.when, entry.source, entry.number, captions, load)
-            self._steps[entry.number] = (len(records), step)
+            self._steps[entry.number] = (records, step)
         return step
 
     def _changes(self, files: Iterable[FileChange]) -> tuple[Change, ...]:
@@ -366,7 +389,7 @@ class CaptionBook:
 def _caption_path(item: Item, extension: str) -> str:
     """Relative to the dataset. A picture that has none yet gets one with this extension."""
     folder, slash, name = item.relative.rpartition("/")
-    own = f"{name.rpartition('.')[0]}.{extension}" if item.caption_path is None else item.caption_path.name
+    own = item.caption_name or f"{name.rpartition('.')[0]}.{extension}"
     return f"{folder}{slash}{own}"
 
 

@@ -5,6 +5,7 @@ width/height), the picture scaled to cover it, the rest cropped evenly from both
 """
 
 import math
+import random
 from dataclasses import dataclass
 
 from PIL import Image
@@ -174,6 +175,17 @@ def _whole(side: int, step: int) -> int:
 
 def _rounded(side: float) -> int:
     return int(side + 0.5)
+
+
+def piece_of(size: Size, placement: Placement, chance: random.Random) -> Placement:
+    """Where a random part of a picture of `size` lies at its own scale, of the size of `placement`'s bucket; pictures
+    that are too small are enlarged to fit."""
+    (width, height), bucket = size, placement.bucket_size
+    if width < bucket.width or height < bucket.height:
+        return placement
+    left = chance.randint(0, width - bucket.width)
+    top = chance.randint(0, height - bucket.height)
+    return Placement(bucket, size, (left, top, left + bucket.width, top + bucket.height))
 
 
 def fit(picture: Image.Image, placement: Placement) -> Image.Image:

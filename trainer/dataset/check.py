@@ -13,8 +13,10 @@ from trainer.dataset.buckets import Buckets, Placement
 from trainer.dataset.captions import Caption, alternatives, count_words
 from trainer.dataset.findings import Finding
 from trainer.dataset.items import Dataset, Item, scan
+from trainer.dataset.masks import mask_path
 from trainer.dataset.names import natural_key, shown
 from trainer.dataset.pictures import PictureError, Size, decode, read_bytes
+from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
 
 _THREADS = 2
 """Pillow decodes without the GIL; more threads would only hold more large pictures in memory."""
@@ -39,8 +41,9 @@ _FORMAT_EXTENSIONS = {
 class Examined:
     """A picture that can be trained on, as it was when the check read it.
 
-    `size` is that of the upright picture, `content_hash` the hex SHA-256 of the file's bytes, `caption` the text
-    of its caption file or of what stands in for it.
+    `original` is the size of the upright picture and `size` what its recipe leaves of it. `content_hash` is the hex
+    SHA-256 of the file's bytes, `mask_hash` that of its mask's, "" where it has none or it is not used. `caption` is
+    the text of its caption file or of what stands in for it.
     """
 
     item: Item
@@ -48,6 +51,9 @@ class Examined:
     content_hash: str
     caption: str
     placement: Placement
+    original: Size
+    recipe: Recipe = AS_IT_IS
+    mask_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +92,24 @@ def check(
     resolution: int = 512,
     *,
     buckets: Buckets | None = None,
+    masks: bool = True,
     watch: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Open every picture and caption in `folder` once and say what is wrong with it.
 
-    `buckets` are those of the training, by default those around `resolution`. `watch(done, total)` is called after
+    `buckets` are those of the training, by default those around `resolution`. Pictures are taken as their recipes
+    prepare them, and with their masks unless `masks` is False. `watch(done, total)` is called after
     each picture and may raise to stop. Raises UserError only where there is no such folder: bad files are findings.
     """
     used = buckets or Buckets.around(resolution)
     dataset = scan(folder)
+    recipes = Recipes(folder)
     findings = list(dataset.findings)
+    if recipes.note:
+        fix = "Look at the pictures that were cropped or turned, and prepare them again."
+        findings.append(Finding(recipes.path, "bad", recipes.note, fix, "unreadable"))
     examined: list[Examined] = []
-    for done, (good, found) in enumerate(_examine_all(dataset, used), 1):
+    for done, (good, found) in enumerate(_examine_all(dataset, recipes, used, masks), 1):
         findings += found
         if good is not None:
             examined.append(good)
@@ -137,35 +149,57 @@ def nothing_usable(folder: Path, bad: Sequence[Finding]) -> UserError:
 _Outcome = tuple[Examined | None, list[Finding]]
 
 
-def _examine_all(dataset: Dataset, buckets: Buckets) -> Iterator[_Outcome]:
+def _examine_all(dataset: Dataset, recipes: Recipes, buckets: Buckets, masks: bool) -> Iterator[_Outcome]:
     """The outcomes in the order of the items, with a few pictures at a time in the threads."""
     waiting: deque[Future[_Outcome]] = deque()
     with ThreadPoolExecutor(_THREADS, "dataset-check") as executor:
         for item in dataset.items:
             if len(waiting) == _IN_FLIGHT:
                 yield waiting.popleft().result()
-            waiting.append(executor.submit(_examine, item, buckets))
+            waiting.append(executor.submit(_examine, item, recipes.of(item.relative), buckets, masks))
         while waiting:
             yield waiting.popleft().result()
 
 
-def _examine(item: Item, buckets: Buckets) -> _Outcome:
+def _examine(item: Item, recipe: Recipe, buckets: Buckets, masks: bool) -> _Outcome:
     try:
         data = read_bytes(item.path)
         decoded = decode(data, item.path)
     except PictureError as error:
         return None, [unreadable(item, error.reason, error.fix)]
-    size = Size(*decoded.picture.size)
+    try:
+        mask_hash = _mask_hash(item) if masks else ""
+    except PictureError as error:
+        return None, [broken_mask(item, error)]
+    original = Size(*decoded.picture.size)
+    size = recipe.size(original)
     placement = buckets.place(size)
     findings = [*about_file(item, decoded.format, decoded.remarks), *about_size(item, size, placement, buckets)]
     caption, of_caption = _caption(item)
-    good = Examined(item, size, sha256(data).hexdigest(), caption.text, placement)
+    content_hash = sha256(data).hexdigest()
+    good = Examined(item, size, content_hash, caption.text, placement, original, recipe, mask_hash)
     return good, findings + of_caption
+
+
+def _mask_hash(item: Item) -> str:
+    """The hex SHA-256 of the mask's file, "" where there is none. Raises PictureError if it is broken."""
+    path = mask_path(item.path)
+    if not path.is_file():
+        return ""
+    data = read_bytes(path)
+    decode(data, path)
+    return sha256(data).hexdigest()
 
 
 def unreadable(item: Item, reason: str, fix: str) -> Finding:
     """`reason` and `fix` are those of a PictureError."""
     return Finding(item.path, "bad", f"{reason[0].upper()}{reason[1:]}.", fix, "unreadable")
+
+
+def broken_mask(item: Item, error: PictureError) -> Finding:
+    """Without its mask a picture would teach what was to be left out."""
+    reason = f"This mask of {shown(item.path.name)} can't be used, nor the picture without it: {error.reason}."
+    return Finding(mask_path(item.path), "bad", reason, error.fix, "unreadable")
 
 
 def about_file(item: Item, format: str, remarks: tuple[str, ...]) -> Iterator[Finding]:
@@ -221,9 +255,10 @@ def about_caption(path: Path, caption: Caption) -> Iterator[Finding]:
 
 
 def _duplicates(examined: list[Examined]) -> Iterator[Finding]:
-    first: dict[str, Item] = {}
+    """Two parts of one picture are two pictures."""
+    first: dict[tuple[str, Recipe], Item] = {}
     for one in examined:
-        original = first.setdefault(one.content_hash, one.item)
+        original = first.setdefault((one.content_hash, one.recipe), one.item)
         if original is not one.item:
             reason = f"It is the same file as {shown(original.relative)}, so this picture counts twice."
             fix = "Remove one of them; use repeats to weigh a picture more."

@@ -14,11 +14,13 @@ from PIL import Image
 
 from trainer.contract.errors import UserError
 from trainer.contract.export import Export
-from trainer.dataset.export_plan import MASK, Plan, Planned, shrunk_size
+from trainer.dataset.export_plan import Plan, Planned, shrunk_size
 from trainer.dataset.export_read import ReadingError, Taken, read_as, read_toml
 from trainer.dataset.items import Item
+from trainer.dataset.masks import mask_path, read_mask
 from trainer.dataset.names import shown
-from trainer.dataset.pictures import Size, glance, load, read_bytes
+from trainer.dataset.pictures import PictureError, Size, glance, measure, read_bytes
+from trainer.dataset.recipes import prepared
 from trainer.files import folder_written_atomically, require_room
 
 _CHECKED_SIDE = 64
@@ -95,7 +97,7 @@ def _write(plan: Plan, planned: Planned, folder: Path) -> bool:
         # a file without a line would end sd-scripts' training
         target.with_suffix(".txt").write_bytes(("\n".join(planned.captions) + "\n").encode("utf-8"))
     if planned.mask is not None:
-        _write_mask(planned, planned.mask, size, target.with_name(target.stem + MASK))
+        _write_mask(item, planned, size, mask_path(target))
     return linked
 
 
@@ -112,21 +114,20 @@ def _linked(source: Path, target: Path) -> bool:
 
 def rendered(item: Item, planned: Planned, options: Export) -> Image.Image:
     """The picture as training sees it, after its recipe, shrunk to the longest side. Raises PictureError."""
-    picture = load(item.path)
-    if planned.recipe is not None:
-        picture = planned.recipe(picture)
+    picture = prepared(item.path, planned.recipe)
     size = shrunk_size(Size(*picture.size), options.longest)
     return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def _write_mask(planned: Planned, mask: Path, size: Size, target: Path) -> None:
+def _write_mask(item: Item, planned: Planned, size: Size, target: Path) -> None:
     """A mask of a picture that is taken as it is stays as it is too."""
     if not planned.format:
-        shutil.copyfile(mask, target)
+        shutil.copyfile(mask_path(item.path), target)
         return
-    grey = load(mask).convert("L")
-    if planned.recipe is not None:
-        grey = planned.recipe(grey)
+    mask = read_mask(item.path, measure(item.path))
+    if mask is None:
+        raise PictureError(mask_path(item.path), "it has disappeared", "Put it back, or look at the folder again.")
+    grey = planned.recipe(mask)
     if grey.size != size:
         grey = grey.resize(size, Image.Resampling.BILINEAR)
     target.write_bytes(_encoded(grey, "PNG", 100))
@@ -210,8 +211,7 @@ def _difference(plan: Plan, planned: Planned, taken: Taken) -> str:
     item = plan.dataset.items[planned.place]
     if taken.captions != plan.seen(planned):
         return f"the caption would be {taken.captions!r}, not {plan.seen(planned)!r}"
-    known = planned.recipe is None and (planned.format or plan.options.to != "plain")
-    if known and taken.size != planned.size:
+    if (planned.format or plan.options.to != "plain") and taken.size != planned.size:
         return f"the size would be {taken.size}, not {planned.size}"
     if plan.options.to in ("kohya", "onetrainer") and taken.repeats != item.repeats:
         return f"there would be {taken.repeats} repeats, not {item.repeats}"

@@ -2,26 +2,21 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-
-from PIL import Image
 
 from trainer.contract.errors import UserError
 from trainer.contract.export import Export, Target
 from trainer.dataset.captions import alternatives
 from trainer.dataset.check import true_extension
 from trainer.dataset.edits import EscapeBrackets, UnescapeBrackets, WithPrefix, WithTrigger
-from trainer.dataset.items import COMPANIONS, Captions, Dataset, Item
+from trainer.dataset.items import Captions, Dataset, Item
+from trainer.dataset.masks import mask_path
 from trainer.dataset.names import shown
 from trainer.dataset.pictures import Header, PictureError, Size, read_header
+from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
 
-Recipe = Callable[[Image.Image], Image.Image]
-"""What is to be done to a picture, upright and RGB, on its way out. Its mask, grey, goes the same way."""
-
-MASK = COMPANIONS[0]
 READS: dict[Target, frozenset[str]] = {
     "kohya": frozenset({"png", "jpg", "jpeg", "webp", "bmp"}),
     "onetrainer": frozenset({"png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"}),
@@ -48,7 +43,7 @@ class Planned:
     captions: tuple[str, ...]
     size: Size
     format: str
-    recipe: Recipe | None = None
+    recipe: Recipe = AS_IT_IS
     mask: Path | None = None
 
     @property
@@ -92,15 +87,13 @@ class _Names:
         return tried
 
 
-def plan(
-    dataset: Dataset,
-    captions: Captions,
-    options: Export,
-    recipe_of: Callable[[Item], Recipe | None] = lambda item: None,
-) -> Plan:
-    """Look at the headers of all pictures and decide what becomes of each. Raises UserError where a caption can't be
-    read, or no picture."""
+def plan(dataset: Dataset, captions: Captions, options: Export) -> Plan:
+    """Look at the headers of all pictures and decide what becomes of each, as its recipe prepares it.
+
+    Raises UserError where a caption can't be read, or no picture.
+    """
     made = Plan(dataset, options, (), (), ())
+    recipes = Recipes(dataset.folder)
     pictures: list[Planned] = []
     left_out: list[tuple[Item, str]] = []
     names = _Names()
@@ -111,17 +104,17 @@ def plan(
             left_out.append((item, error.reason))
             continue
         words = captions.caption(place).text or ("" if item.caption_path else item.class_words)
-        recipe = recipe_of(item)
+        recipe = recipes.of(item.relative)
         format = _format(header, options, recipe)
         extension = true_extension(format or header.format)
         stem = _stem(made, item, len(pictures) + 1, names)
-        mask = item.path.with_name(item.path.stem + MASK)
+        mask = mask_path(item.path)
         pictures.append(
             Planned(
                 place,
                 f"{stem}.{extension}",
                 exported_captions(words, options),
-                header.size if recipe else shrunk_size(header.size, options.longest),
+                shrunk_size(recipe.size(header.size), options.longest),
                 format,
                 recipe,
                 mask if options.to in ("onetrainer", "plain") and mask.is_file() else None,
@@ -131,7 +124,8 @@ def plan(
         raise UserError(
             f"There is no picture to export in {shown(dataset.folder)}.", "Choose a folder that holds pictures."
         )
-    return Plan(dataset, options, tuple(pictures), tuple(left_out), tuple(_notes(dataset, options, pictures)))
+    notes = [*([recipes.note] if recipes.note else []), *_notes(dataset, options, pictures)]
+    return Plan(dataset, options, tuple(pictures), tuple(left_out), tuple(notes))
 
 
 def exported_captions(text: str, options: Export) -> tuple[str, ...]:
@@ -145,14 +139,14 @@ def exported_captions(text: str, options: Export) -> tuple[str, ...]:
     return alternatives(text)
 
 
-def _format(header: Header, options: Export, recipe: Recipe | None) -> str:
+def _format(header: Header, options: Export, recipe: Recipe) -> str:
     """The format to write a picture in anew, "" if its file can be taken as it is."""
     readable = true_extension(header.format) in READS[options.to]
     asked = "" if options.format == "keep" else options.format.upper()
     unlike = asked not in ("", header.format) or not readable
     larger = 0 < options.longest < max(header.size)
     odd = not header.plain and options.to != "plain"
-    if not (recipe or unlike or larger or odd):
+    if recipe.changes_nothing and not (unlike or larger or odd):
         return ""
     kept: Literal["JPEG", "WEBP", "PNG"] = "PNG"
     if header.format in ("JPEG", "WEBP"):
@@ -194,7 +188,7 @@ def _notes(dataset: Dataset, options: Export, pictures: list[Planned]) -> list[s
     if options.to == "imagefolder" and any(item.repeats > 1 for item in dataset.items):
         notes.append("It knows no repeats: every picture counts once.")
     if options.to in ("kohya", "imagefolder"):
-        masks = sum(item.path.with_name(item.path.stem + MASK).is_file() for item in dataset.items)
+        masks = sum(mask_path(item.path).is_file() for item in dataset.items)
         if masks:
             notes.append(f"{masks} masks are left out: that program reads none beside the pictures.")
     anew = sum(bool(planned.format) for planned in pictures)

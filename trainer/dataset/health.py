@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from trainer.contract.errors import UserError
 from trainer.dataset.buckets import Buckets
-from trainer.dataset.check import about_file, about_size, nothing_usable, true_extension, unreadable
+from trainer.dataset.check import about_file, about_size, broken_mask, nothing_usable, true_extension, unreadable
 from trainer.dataset.findings import Finding, Kind
 from trainer.dataset.health_captions import about_words, copied, folder_words, orphans
 from trainer.dataset.health_copies import near_duplicates, same_files
@@ -19,8 +19,11 @@ from trainer.dataset.health_picture import Look, LookCache, look_at_all
 from trainer.dataset.health_problem import Language, Problem, Words, places_by_path
 from trainer.dataset.health_tags import conflicts, lists_of_tags, misspelt, outweighing, repeated, without_trigger
 from trainer.dataset.items import CAPTION_EXTENSIONS, Captions, Dataset, Item, OnDisk
+from trainer.dataset.masks import mask_path
 from trainer.dataset.mending import Mending, MoveAway, Rename, together
 from trainer.dataset.names import natural_key, shown
+from trainer.dataset.pictures import PictureError, read_header
+from trainer.dataset.recipes import Recipe, Recipes
 from trainer.dataset.sharpness import BLURRED_BELOW
 
 _OUTWEIGHS = 4.0
@@ -30,10 +33,11 @@ _TAKE_OUT = "Take it out of the folder"
 @dataclass(frozen=True, slots=True)
 class HealthReport:
     """`problems` in the order of their kinds, within one by the first path. `looks` are what was seen of each picture,
-    `buckets` those of the training."""
+    `recipes` how it is prepared, `buckets` those of the training."""
 
     dataset: Dataset
     looks: tuple[Look, ...]
+    recipes: tuple[Recipe, ...]
     problems: tuple[Problem, ...]
     buckets: Buckets
 
@@ -72,7 +76,9 @@ class HealthReport:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types, for `--json`."""
         severities = Counter(problem.severity for problem in self.problems)
-        filled = Counter(self.buckets.place(look.size).bucket_size for look in self.looks if not look.problem)
+        prepared = zip(self.looks, self.recipes, strict=True)
+        sizes = (recipe.size(look.size) for look, recipe in prepared if not look.problem)
+        filled = Counter(self.buckets.place(size).bucket_size for size in sizes)
         return {
             "folder": str(self.dataset.folder),
             "pictures": len(self.dataset.items),
@@ -114,8 +120,10 @@ def examine(
     captions = book or OnDisk(dataset)
     looks = look_at_all(dataset.items, LookCache(cache, dataset.folder) if cache else None, watch)
     buckets = Buckets.around(resolution)
-    problems = [*_of_scan(dataset), *_of_pictures(dataset, looks, buckets)]
-    copies = list(same_files(dataset, looks))
+    kept = Recipes(dataset.folder)
+    recipes = tuple(kept.of(item.relative) for item in dataset.items)
+    problems = [*_of_scan(dataset), *_of_recipes(kept), *_of_pictures(dataset, looks, recipes, buckets)]
+    copies = list(same_files(dataset, looks, recipes))
     near = list(near_duplicates(dataset, looks))
     words, of_files = _read(dataset, captions, language or Language())
     problems += [*copies, *near, *of_files, *orphans(dataset)]
@@ -126,7 +134,7 @@ def examine(
     kinds = get_args(Kind)
     keys = {path: natural_key(str(path)) for problem in problems for path in problem.paths[:1]}
     problems.sort(key=lambda problem: (kinds.index(problem.kind), keys[problem.paths[0]]))
-    return HealthReport(dataset, looks, tuple(problems), buckets)
+    return HealthReport(dataset, looks, recipes, tuple(problems), buckets)
 
 
 def _of_scan(dataset: Dataset) -> Iterator[Problem]:
@@ -171,15 +179,30 @@ def _free_name(picture: Path) -> str:
     return f"{picture.stem}-{number}{picture.suffix}"
 
 
-def _of_pictures(dataset: Dataset, looks: Sequence[Look], buckets: Buckets) -> Iterator[Problem]:
-    for place, (item, look) in enumerate(zip(dataset.items, looks, strict=True)):
+def _of_recipes(recipes: Recipes) -> Iterator[Problem]:
+    if recipes.note:
+        fix = "Look at the pictures that were cropped or turned, and prepare them again."
+        yield Problem("unreadable", "warning", (recipes.path,), (), recipes.note, fix)
+
+
+def _of_pictures(
+    dataset: Dataset, looks: Sequence[Look], recipes: Sequence[Recipe], buckets: Buckets
+) -> Iterator[Problem]:
+    for place, (item, look, recipe) in enumerate(zip(dataset.items, looks, recipes, strict=True)):
         out = MoveAway(_TAKE_OUT, (item.path,))
         if look.problem:
             yield _problem(unreadable(item, look.problem, look.fix), (place,), (out,))
             continue
+        mask = mask_path(item.path)
+        if mask.is_file():
+            try:
+                read_header(mask)
+            except PictureError as error:
+                yield _problem(broken_mask(item, error), (place,), (MoveAway("Take the mask out", (mask,)),))
         for finding in about_file(item, look.format, look.remarks):
             yield _problem(finding, (place,), _renamed(item, look) if finding.kind == "file format" else ())
-        for finding in about_size(item, look.size, buckets.place(look.size), buckets):
+        size = recipe.size(look.size)
+        for finding in about_size(item, size, buckets.place(size), buckets):
             yield _problem(finding, (place,), (out,) if finding.kind == "too small" else ())
         if look.sharp is not None and look.sharp < BLURRED_BELOW:
             reason = "It looks blurred: nothing in it is sharp, even at 512 pixels."

@@ -10,6 +10,7 @@ from trainer.dataset.items import Dataset
 from trainer.dataset.mending import MoveAway
 from trainer.dataset.names import shown
 from trainer.dataset.phash import colour_distance, near_pairs
+from trainer.dataset.recipes import Recipe
 
 NEAR_BITS = 8
 NEAR_COLOURS = 24.0
@@ -18,12 +19,12 @@ border of 1 % cut off changes stays below in photographs and drawings, and of 45
 model's world none is."""
 
 
-def same_files(dataset: Dataset, looks: Sequence[Look]) -> Iterator[Problem]:
-    """Files of the same bytes, in groups; where they lie does not matter."""
-    groups: defaultdict[str, list[int]] = defaultdict(list)
-    for place, look in enumerate(looks):
+def same_files(dataset: Dataset, looks: Sequence[Look], recipes: Sequence[Recipe]) -> Iterator[Problem]:
+    """Files of the same bytes that are prepared alike, in groups; where they lie does not matter."""
+    groups: defaultdict[tuple[str, Recipe], list[int]] = defaultdict(list)
+    for place, (look, recipe) in enumerate(zip(looks, recipes, strict=True)):
         if look.content:
-            groups[look.content].append(place)
+            groups[look.content, recipe].append(place)
     for places in groups.values():
         if len(places) > 1:
             best, others = _best(dataset, looks, places)
@@ -60,10 +61,14 @@ def near_duplicates(dataset: Dataset, looks: Sequence[Look]) -> Iterator[Problem
 
 
 def _best(dataset: Dataset, looks: Sequence[Look], places: Sequence[int]) -> tuple[int, list[int]]:
-    """The one with the most pixels, then one with a caption file, then the first; and the others."""
-    best = max(
-        places, key=lambda at: (looks[at].width * looks[at].height, dataset.items[at].caption_path is not None, -at)
-    )
+    """The one with the most pixels, then one with a caption file, then the one that was compressed least, then the
+    first; and the others."""
+
+    def worth(place: int) -> tuple[int, bool, int, int]:
+        look = looks[place]
+        return look.width * look.height, dataset.items[place].caption_path is not None, look.length, -place
+
+    best = max(places, key=worth)
     return best, [place for place in places if place != best]
 
 

@@ -18,7 +18,7 @@ from trainer.dataset.pictures import PictureError, Size, glance, read_bytes
 from trainer.dataset.sharpness import SIDE, sharpness
 from trainer.files import write_text_atomically
 
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 """Grows when what is measured changes, so that older caches are measured anew."""
 
 _THREADS = 2
@@ -30,7 +30,7 @@ class Look:
     """One picture. Where it can't be read, `problem` and `fix` say so and the rest is empty.
 
     `width` and `height` are those of the upright picture, `colours` its thumbnail (hex), `content` the hex SHA-256 of
-    the file; `sharp` is None where the picture is too plain to tell.
+    the file, `length` its bytes; `sharp` is None where the picture is too plain to tell.
     """
 
     problem: str = ""
@@ -40,6 +40,7 @@ class Look:
     format: str = ""
     remarks: tuple[str, ...] = ()
     content: str = ""
+    length: int = 0
     shape: int = 0
     colours: str = ""
     sharp: float | None = None
@@ -64,6 +65,7 @@ def look_at(path: Path) -> Look:
         format=seen.format,
         remarks=seen.remarks,
         content=hashlib.sha256(data).hexdigest(),
+        length=len(data),
         shape=phash(grey),
         colours=thumbnail(small).hex(),
         sharp=sharpness(grey),
@@ -152,6 +154,7 @@ def _look(told: Mapping[str, object]) -> Look:
         format=str(told["format"]),
         remarks=tuple(map(str, cast("list[str]", told["remarks"]))),
         content=str(told["content"]),
+        length=int(cast(int, told["length"])),
         shape=int(cast(int, told["shape"])),
         colours=bytes.fromhex(cast(str, told["colours"])).hex(),
         sharp=None if sharp is None else float(cast(float, sharp)),

@@ -47,6 +47,7 @@ def _is_list(tags: tuple[str, ...]) -> bool:
     return len(tags) >= _LEAST_TAGS and short and not any(tag.casefold().startswith(_ARTICLES) for tag in tags)
 
 
+@functools.lru_cache(maxsize=2**16)
 def plain(tag: str) -> str:
     """A tag as it is compared: without case, escapes and underscores."""
     return tag.replace("\\", "").replace("_", " ").casefold().strip() or tag

@@ -12,19 +12,22 @@ that it differs, and leaves it.
 
 import contextlib
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from trainer.contract.errors import UserError
-from trainer.dataset.journal import FileChange, Journal, JournalDamaged, Record
+from trainer.contract.errors import Cancelled, UserError
+from trainer.dataset.journal import FileChange, Journal, JournalDamaged, JournalReplaced, Record
 from trainer.dataset.names import number_of, shown
 from trainer.files import locked, replace_at_once, said_as_user_error, sweep_partials, sync
 
 FEW = 16
+MOST_BYTES = 128 * 1024**2
+"""Of the journal: some hundred changes of ten thousand captions. Of a larger one the newer half is kept."""
+
 WRITTEN_OUT = 60.0
 """Seconds after which a system has put on the disk what it was given (Linux takes 30, Windows and macOS less)."""
 
@@ -32,6 +35,9 @@ _THREADS = 8
 """Where a file was written a moment ago, replacing it waits for the disk (ext4: 2 ms); several may wait at a time."""
 
 Direction = Literal["undo", "redo"]
+Watch = Callable[[int, int], None]
+"""Called with how many files of a step are written, and of how many. It may raise Cancelled: then those that were
+written are put back, and the step was never made."""
 
 
 @dataclass(slots=True)
@@ -88,6 +94,7 @@ class History:
         try:
             with self.at_work():
                 self._mend_what_power_took()
+                self._let_the_oldest_go()
         except UserError as error:
             self.notes.append(f"The history of the captions needs care: {error}")
 
@@ -104,20 +111,29 @@ class History:
             yield
 
     def do(
-        self, title: str, files: tuple[FileChange, ...], *, source: str, when: datetime, captions: int, joins: int = 0
+        self,
+        title: str,
+        files: tuple[FileChange, ...],
+        *,
+        source: str,
+        when: datetime,
+        captions: int,
+        joins: int = 0,
+        watch: Watch | None = None,
     ) -> Entry:
         """Write files, whose `before` the caller has just compared, as a new step, or as part of the last step if that
         has the number `joins`; title and source stay then. `captions`: how many the step changes in all.
 
-        Call it within `at_work`. Raises UserError when the disk refuses; then no file has changed.
+        Call it within `at_work`. Raises UserError when the disk refuses, and Cancelled; then no file has changed.
         """
         joined = bool(joins) and not self.undone and bool(self.done) and self.done[-1].number == joins
         number = joins if joined else self._last_number + 1
-        self._carry_out(Record("part" if joined else "step", number, title, source, when.isoformat(), captions), files)
+        record = Record("part" if joined else "step", number, title, source, when.isoformat(), captions)
+        self._carry_out(record, files, watch)
         return self.done[-1]
 
     def turn(
-        self, direction: Direction, when: datetime, *, leave_changed: bool
+        self, direction: Direction, when: datetime, *, leave_changed: bool, watch: Watch | None = None
     ) -> tuple[Entry, tuple[FileChange, ...]]:
         """Undo the last step, or redo the one undone last; gives it with what was written. Call it within `at_work`,
         and only if there is one.
@@ -136,7 +152,7 @@ class History:
                 f"{named(changed)} changed since “{entry.title}”, so it was not {direction}ne.",
                 f"{direction.capitalize()} the rest and leave what changed, or restore those captions first.",
             )
-        self._carry_out(Record(direction, entry.number, when=when.isoformat()), files)
+        self._carry_out(Record(direction, entry.number, when=when.isoformat()), files, watch)
         return entry, files
 
     def net(self, records: Iterable[Record], *, forward: bool = True) -> tuple[FileChange, ...]:
@@ -164,10 +180,13 @@ class History:
     def _catch_up(self) -> None:
         try:
             with said_as_user_error(self._journal.path):
-                for record in self._journal.read_new():
-                    self._take(record)
+                try:
+                    for record in self._journal.read_new():
+                        self._take(record)
+                except JournalReplaced:
+                    self._read_anew()
         except JournalDamaged as error:
-            self.done, self.undone, self._unsettled, self._pending = [], [], [], None
+            self._forget()
             with said_as_user_error(self._journal.path):
                 aside = self._journal.set_aside()
             self.notes.append(
@@ -176,6 +195,40 @@ class History:
             )
         if self._pending is not None:
             self._complete(self._pending)
+
+    def _forget(self) -> None:
+        self.done, self.undone, self._unsettled, self._pending = [], [], [], None
+
+    def _read_anew(self, records: Iterable[Record] | None = None) -> None:
+        """The journal from its beginning, which with `records` is made of those first."""
+        self._journal.begin_anew(records)
+        self._forget()
+        with said_as_user_error(self._journal.path):
+            for record in self._journal.read_new():
+                self._take(record)
+
+    def _let_the_oldest_go(self) -> None:
+        """Make a journal that is too large one of its newest steps: each holds all that its own undoing needs. The last
+        one, and what was undone, stay however large. Where the disk refuses, the next opening tries again."""
+        if self._journal.size <= MOST_BYTES:
+            return
+        room = MOST_BYTES // 2 - sum(map(_size, self.undone))
+        kept: list[Entry] = []
+        for entry in reversed(self.done):
+            room -= _size(entry)
+            if kept and room < 0:
+                break
+            kept.append(entry)
+        gone = len(self.done) - len(kept)
+        in_order = [record for entry in (*reversed(kept), *reversed(self.undone)) for record in entry.records]
+        undoing = [Record("undo", entry.number, when=entry.records[-1].when) for entry in self.undone]
+        with contextlib.suppress(UserError):
+            self._read_anew([*in_order, *undoing])
+            if gone:
+                self.notes.append(
+                    f"The history of the captions was larger than {MOST_BYTES // 1024**2} MB, so its oldest "
+                    f"{number_of(gone, 'step')} can't be undone any more."
+                )
 
     def _take(self, record: Record) -> None:
         self._last_number = max(self._last_number, record.number)
@@ -210,15 +263,15 @@ class History:
         target.append(source.pop())
         return target[-1]
 
-    def _carry_out(self, record: Record, files: tuple[FileChange, ...]) -> None:
+    def _carry_out(self, record: Record, files: tuple[FileChange, ...], watch: Watch | None) -> None:
         if self._unsettled and time.monotonic() - self._unsettled_since > WRITTEN_OUT:
             self._take(self._journal.append(Record("settled"), sync_now=False))
         has_body = record.kind in ("step", "part")
         self._take(self._journal.append(record, files if has_body else ()))
         written: list[FileChange] = []
         try:
-            self._write(files, written)
-        except (UserError, OSError):
+            self._write(files, written, watch)
+        except (UserError, OSError, Cancelled):
             # Where even this fails the step stays begun, and is completed when the disk is willing again.
             with contextlib.suppress(UserError, OSError):
                 self._write([FileChange(one.path, one.after, one.before) for one in reversed(written)], [])
@@ -226,8 +279,9 @@ class History:
             raise
         self._finish(files)
 
-    def _write(self, files: Sequence[FileChange], written: list[FileChange]) -> None:
-        """Replace the files, and put those into `written` that were. Raises what the first one raised that failed."""
+    def _write(self, files: Sequence[FileChange], written: list[FileChange], watch: Watch | None = None) -> None:
+        """Replace the files, and put those into `written` that were. Raises what the first one raised that failed, and
+        what `watch` does. It watches only where there are more than `FEW`, which take their time."""
 
         def write(one: FileChange) -> None:
             self._put(one.path, one.after, sync_now=len(files) <= FEW)
@@ -240,8 +294,10 @@ class History:
         with ThreadPoolExecutor(_THREADS, "captions") as pool:
             waiting = [pool.submit(write, one) for one in files]
             try:
-                for future in waiting:
+                for done, future in enumerate(waiting, 1):
                     future.result()
+                    if watch is not None:
+                        watch(done, len(waiting))
             finally:
                 for future in waiting:
                     future.cancel()
@@ -308,6 +364,10 @@ class History:
                 f"{number_of(mended, 'caption')}, lost when the power failed, came back from the journal."
             )
         self._take(self._journal.append(Record("settled"), sync_now=False))
+
+
+def _size(entry: Entry) -> int:
+    return sum(record.length for record in entry.records)
 
 
 def _is_void(data: bytes | None) -> bool:

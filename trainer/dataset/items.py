@@ -31,21 +31,35 @@ COMPANIONS = ("-masklabel.png", "-condlabel.png")
 class Item:
     """One picture of a dataset.
 
-    `relative` is its posix path within the dataset folder. `repeats` (1 or more) says how often an epoch shows it,
-    and `class_words` what it shows; both come from a folder named `<repeats>_<class words>`, as kohya's trainers read.
+    `head` is what stands before the names of the files in its folder: `head + name` is the text of their paths, which
+    are made when they are asked for, as a hundred thousand of them take a second. `relative` is its posix path within
+    the dataset folder, `caption_name` the name of its caption file in the same folder ("" without one). `repeats` (1
+    or more) says how often an epoch shows it, and `class_words` what it shows; both come from a folder named
+    `<repeats>_<class words>`, as kohya's trainers read.
     """
 
-    path: Path
+    head: str
     relative: str
-    caption_path: Path | None
+    caption_name: str = ""
     repeats: int = 1
     class_words: str = ""
 
+    @property
+    def name(self) -> str:
+        return self.relative.rpartition("/")[2]
+
+    @property
+    def path(self) -> Path:
+        return Path(self.head + self.name)
+
+    @property
+    def caption_path(self) -> Path | None:
+        return Path(self.head + self.caption_name) if self.caption_name else None
+
     def read_caption(self) -> Caption:
         """The caption as it is on disk now; without a caption file, the folder's class words, else the empty text."""
-        if self.caption_path is None:
-            return Caption(self.class_words)
-        return read_caption(self.caption_path)
+        path = self.caption_path
+        return Caption(self.class_words) if path is None else read_caption(path)
 
     def content_hash(self) -> str:
         """The hex SHA-256 of the picture file, read anew at each call."""
@@ -179,13 +193,13 @@ def _named(path: Path, relative: str, parent: _Folder | None, found: _Scan) -> _
 
 
 def _add_pictures(folder: _Folder, files: list[str], found: _Scan) -> None:
-    sidecars: dict[str, dict[str, str]] = {}
+    sidecars: dict[str, dict[str, str]] = {extension: {} for extension in CAPTION_EXTENSIONS}
     pictures: dict[str, list[str]] = {}
     for name in sorted(files):
         stem, _, extension = name.rpartition(".")
         extension = extension.lower()
-        if extension in CAPTION_EXTENSIONS:
-            sidecars.setdefault(stem, {}).setdefault(extension, name)
+        if extension in sidecars:
+            sidecars[extension].setdefault(stem, name)
         elif extension in EXTENSIONS and stem and not name.lower().endswith(COMPANIONS):
             pictures.setdefault(stem, []).append(name)
         elif extension in UNREADABLE:
@@ -193,31 +207,30 @@ def _add_pictures(folder: _Folder, files: list[str], found: _Scan) -> None:
             fix = "Open it in an image editor and save it as PNG or JPEG."
             found.findings.append(Finding(folder.path / name, "bad", reason, fix, "unreadable"))
     if pictures:
-        loose = [texts for stem, texts in sidecars.items() if stem not in pictures]
-        found.orphans += [folder.path / name for texts in loose for name in texts.values()]
+        for texts in sidecars.values():
+            found.orphans += [folder.path / name for stem, name in texts.items() if stem not in pictures]
+    head = str(folder.path / "x")[:-1]
     for stem, names in pictures.items():
-        texts = sidecars.get(stem, {})
-        caption = next((texts[extension] for extension in CAPTION_EXTENSIONS if extension in texts), None)
-        caption_path = None if caption is None else folder.path / caption
+        texts = [of_kind[stem] for of_kind in sidecars.values() if stem in of_kind]
         for name in names:
-            relative = folder.relative + name
-            path = folder.path / name
-            found.items.append(Item(path, relative, caption_path, folder.repeats, folder.class_words))
-        _note_sidecars(folder, names, texts, found)
+            relative, caption = folder.relative + name, texts[0] if texts else ""
+            found.items.append(Item(head, relative, caption, folder.repeats, folder.class_words))
+        if len(names) != 1 or len(texts) != 1:
+            _note_sidecars(folder, names, texts, found)
 
 
-def _note_sidecars(folder: _Folder, names: list[str], texts: dict[str, str], found: _Scan) -> None:
-    """Missing captions, one caption for several pictures, several captions for one picture."""
+def _note_sidecars(folder: _Folder, names: list[str], texts: list[str], found: _Scan) -> None:
+    """Missing captions, one caption for several pictures, several captions for one picture. Of `texts` the first is
+    used."""
     for name in names if not texts else ():
         words = f"the folder's words, {folder.class_words!r}" if folder.class_words else "an empty caption"
         reason = f"It has no caption file; {words} will be used."
         fix = f"Write one, {name.rpartition('.')[0]}.txt, beside it."
         found.findings.append(Finding(folder.path / name, "warning", reason, fix, "no caption"))
     if texts and len(names) > 1:
-        shared = next(texts[extension] for extension in CAPTION_EXTENSIONS if extension in texts)
-        reason = f"It shares the caption {shared} with {', '.join(names[:-1])}."
+        reason = f"It shares the caption {texts[0]} with {', '.join(names[:-1])}."
         fix = "Give the pictures different names, each with a caption of its own."
         found.findings.append(Finding(folder.path / names[-1], "warning", reason, fix, "shared caption"))
     if len(texts) > 1:
-        reason = f"It has two caption files; {texts['txt']} is used and {texts['caption']} is not."
+        reason = f"It has two caption files; {texts[0]} is used and {texts[1]} is not."
         found.findings.append(Finding(folder.path / names[0], "note", reason, "Keep one of them.", "two captions"))

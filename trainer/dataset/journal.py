@@ -1,16 +1,17 @@
 """The journal of a dataset: what every step wrote over, kept so that it can be undone after any restart and any crash.
 
-One file, `.gesso/history/journal` in the dataset's folder, that only grows. A record is a line of JSON; that of a step
-is followed by its body: the files' bytes before and after, as JSON, compressed by zlib. A record that begins something
-is on the disk before the first file is touched, and an `end` follows the last; so what a crash leaves half done is
-known, and so is what to put right. A record that is cut short at the end of the file was never acted on.
+One file, `.gesso/history/journal` in the dataset's folder, that grows until its oldest steps are let go. A record is a
+line of JSON; that of a step is followed by its body: the files' bytes before and after, as JSON, compressed by zlib. A
+record that begins something is on the disk before the first file is touched, and an `end` follows the last; so what a
+crash leaves half done is known, and so is what to put right. A record that is cut short at the end of the file was
+never acted on.
 """
 
 import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,8 @@ from trainer.dataset.captions import KEPT_SUFFIX
 from trainer.dataset.items import CAPTION_EXTENSIONS
 from trainer.dataset.marks import OWN_FOLDER
 from trainer.dataset.names import shown
-from trainer.files import require_room, said_as_user_error, sync
+from trainer.dataset.recipes import RECIPES_PATH
+from trainer.files import require_room, said_as_user_error, sync, write_bytes_atomically
 
 JOURNAL_FORMAT = 1
 _HEAD = b'{"kind":"captions journal","format":%d}\n' % JOURNAL_FORMAT
@@ -59,6 +61,10 @@ class Record:
     """Of an `end`: whether every file was put on the disk one by one."""
 
 
+class JournalReplaced(Exception):
+    """Another process let its oldest steps go: what was read of it stands elsewhere now, and is to be read anew."""
+
+
 class JournalDamaged(Exception):
     """The journal can't be read from some place on; the message says why."""
 
@@ -70,9 +76,15 @@ class Journal:
         self.path = folder / OWN_FOLDER / "history" / "journal"
         self._end = 0
         """Where the last whole record ends."""
+        self._inode = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes up to the end of the last record that was read."""
+        return self._end
 
     def read_new(self) -> Iterator[Record]:
-        """The records that were appended since the last call. Raises JournalDamaged or OSError."""
+        """The records that were appended since the last call. Raises JournalDamaged, JournalReplaced or OSError."""
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
@@ -80,7 +92,10 @@ class Journal:
                 raise JournalDamaged("it was taken away") from None
             return
         with file:
-            size = os.fstat(file.fileno()).st_size
+            status = os.fstat(file.fileno())
+            if self._end and status.st_ino != self._inode:
+                raise JournalReplaced
+            size, self._inode = status.st_size, status.st_ino
             if size < self._end:
                 raise JournalDamaged("it was shortened")
             if not self._end:
@@ -117,7 +132,7 @@ class Journal:
                 file.flush()
                 if sync_now:
                     os.fsync(file.fileno())
-                self._end = file.tell()
+                self._end, self._inode = file.tell(), os.fstat(file.fileno()).st_ino
             if is_new:
                 for folder in (self.path.parent, self.path.parent.parent, self.path.parent.parent.parent):
                     sync(folder)
@@ -137,6 +152,21 @@ class Journal:
                 f"The step “{record.title}” can't be undone or redone: its part of the journal is damaged ({error}).",
                 f"Take the captions from a backup. The journal is {shown(self.path)}.",
             ) from error
+
+    def begin_anew(self, records: Iterable[Record] | None = None) -> None:
+        """Read from the beginning the next time; with `records`, of a journal that has only these, each of them done.
+
+        Raises UserError if the disk refuses; the journal is as it was then.
+        """
+        if records is not None:
+            with said_as_user_error(self.path), self.path.open("rb") as file:
+                parts = [_HEAD]
+                for record in records:
+                    file.seek(record.offset)
+                    body = file.read(record.length) + b"\n" if record.length else b""
+                    parts += [_line(record, record.length, record.sha256), body, _line(Record("end"), 0, "")]
+            write_bytes_atomically(self.path, b"".join(parts))
+        self._end = 0
 
     def set_aside(self) -> Path:
         """Give a damaged journal another name, so that a new one can begin. Raises OSError."""
@@ -244,7 +274,10 @@ def _as_bytes(text: str | None) -> bytes | None:
 
 
 def _own_path(path: str) -> str:
-    """A journal may come with a dataset from anywhere: nothing but caption files within the folder is written by it."""
+    """A journal may come with a dataset from anywhere: nothing but caption files within the folder, and the recipes of
+    its pictures, is written by it."""
+    if path == RECIPES_PATH:
+        return path
     pure = Path(path)
     leads_out = pure.is_absolute() or pure.drive or ".." in pure.parts
     if leads_out or pure.name.lower().removesuffix(KEPT_SUFFIX).rpartition(".")[2] not in CAPTION_EXTENSIONS:

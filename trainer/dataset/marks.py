@@ -4,13 +4,12 @@ They say nothing to training and are no part of undo. Writing is atomic and the 
 """
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, cast
 
 from trainer.dataset.names import shown
-from trainer.files import write_text_atomically
+from trainer.files import set_aside, write_text_atomically
 
 OWN_FOLDER = ".gesso"
 """Gesso's own folder within a dataset; hidden, so that `scan` leaves it out."""
@@ -42,7 +41,7 @@ class Marks:
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-            self._set_aside(error)
+            self.note = f"The stars and flags in {shown(self.path)} can't be read ({error}). {set_aside(self.path)}"
 
     def stars(self, relative: str) -> int:
         return self._marks.get(relative, _NOTHING)[0]
@@ -83,18 +82,6 @@ class Marks:
         else:
             self._marks[relative] = mark
         self.changed = True
-
-    def _set_aside(self, error: Exception) -> None:
-        number = 1
-        while (aside := self.path.with_name(f"marks.damaged-{number}.json")).exists():
-            number += 1
-        try:
-            os.replace(self.path, aside)
-        except OSError:
-            kept = "It could not be set aside; the next mark will replace it."
-        else:
-            kept = f"It was set aside as {shown(aside.name)}."
-        self.note = f"The stars and flags in {shown(self.path)} can't be read ({error}). {kept}"
 
 
 def _parse(data: bytes) -> dict[str, _Mark]:

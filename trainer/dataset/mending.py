@@ -15,6 +15,7 @@ from trainer.contract.errors import UserError
 from trainer.dataset.captions import encode_caption, read_caption
 from trainer.dataset.items import CAPTION_EXTENSIONS, COMPANIONS, EXTENSIONS
 from trainer.dataset.names import shown
+from trainer.dataset.recipes import Recipes
 from trainer.files import said_as_user_error, sync, write_bytes_atomically
 
 REMOVED = Path(".gesso") / "removed"
@@ -40,7 +41,8 @@ class MoveAway:
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """Give each file the name beside it, in its folder. With a picture goes its caption; a shared one is copied."""
+    """Give each file the name beside it, in its folder. With a picture go its caption (a shared one is copied), its
+    masks and its recipe."""
 
     title: str
     names: tuple[tuple[Path, str], ...]
@@ -106,6 +108,7 @@ def mend(mending: FileMending, folder: Path) -> Mended:
             case Rename(names=names):
                 for path, name in names:
                     done = _rename(done, path, name)
+                _keep_prepared(done, names, folder)
             case Recode(paths=paths):
                 kept = _new_folder(folder)
                 for path in paths:
@@ -191,6 +194,18 @@ def _rename(done: Mended, path: Path, name: str) -> Mended:
     for old, new in copies:
         done = _written(done, new, old.read_bytes(), None)
     return done
+
+
+def _keep_prepared(done: Mended, names: Sequence[tuple[Path, str]], folder: Path) -> None:
+    """Under the old names the recipes stay as well, so that they are there again after an undo."""
+    recipes = Recipes(folder)
+    for path, name in names:
+        old, new = (one.relative_to(folder).as_posix() for one in (path, path.with_name(name)))
+        recipes.set(new, recipes.of(old))
+    try:
+        recipes.save()
+    except UserError as error:
+        raise _HalfDone(done, error) from error
 
 
 def _recode(done: Mended, path: Path, kept: Path) -> Mended:

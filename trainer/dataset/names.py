@@ -16,11 +16,14 @@ def natural_key(relative: str) -> tuple[_Parts, str]:
     Composed and decomposed accents (macOS hands out the latter) sort alike; the path itself decides ties.
     """
     folded = unicodedata.normalize("NFC", relative).casefold()
-    parts = tuple(
-        tuple(int(piece) if piece.isdigit() and piece.isascii() else piece for piece in _DIGITS.split(part))
-        for part in folded.split("/")
-    )
-    return parts, relative
+    return tuple(map(_pieces, folded.split("/"))), relative
+
+
+def _pieces(part: str) -> tuple[str | int, ...]:
+    """What is no number and what is one, by turns."""
+    pieces: list[str | int] = [*_DIGITS.split(part)]
+    pieces[1::2] = map(int, pieces[1::2])
+    return tuple(pieces)
 
 
 def shown(path: PurePath | str) -> str:

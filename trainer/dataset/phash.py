@@ -44,14 +44,14 @@ def near_pairs(hashes: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
     for start in range(0, len(all_hashes), _BLOCK):
         block = all_hashes[start : start + _BLOCK]
         differing = np.bitwise_count(block[:, None] ^ all_hashes[None, start:])
-        for first, second in np.argwhere(differing <= most).tolist():
-            if first < second:
-                yield start + first, start + second
+        pairs = np.argwhere(differing <= most)
+        yield from map(tuple, (pairs[pairs[:, 0] < pairs[:, 1]] + start).tolist())
 
 
 def thumbnail(picture: Image.Image) -> bytes:
     """The picture as 8 x 8 RGB pixels, row by row: what the hash knows nothing of, its colours and its contrast."""
-    return picture.convert("RGB").resize((_COLOURS, _COLOURS), Image.Resampling.BOX).tobytes()
+    rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
+    return rgb.resize((_COLOURS, _COLOURS), Image.Resampling.BOX, reducing_gap=16.0).tobytes()
 
 
 def colour_distance(first: bytes, second: bytes) -> float:

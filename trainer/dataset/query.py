@@ -8,6 +8,7 @@ case never matters. What is understood:
     tag:cat tag:"long h*"   a tag from end to end; * and ? stand for any letters and any letter, \\* for itself
     name:IMG path:sub/*     file name, path within the dataset: some of it, or with * or ? all of it
     problem:caption         a finding of that kind
+    bucket:576x448          the size it is trained at
     stars:>=3 width:<512 height: words: tags:<3    numbers, with = > >= < <= or as 2..4
     size:<0.5mp             width times height, in millions of pixels
     is:uncaptioned          one of the words in `IS`
@@ -37,6 +38,7 @@ class Row:
     stars: int = 0
     flag: Flag = ""
     problems: frozenset[str] = frozenset()
+    bucket: str = ""
 
 
 Test = Callable[[Row], bool]
@@ -149,7 +151,7 @@ class _Parser:
             raise QueryError(
                 f"{token.key}: needs something after it", f"Write {token.key}:cat.", token.place, token.end
             )
-        self.uses.add({"tag": "tags", "problem": "problems"}.get(token.key, "relative"))
+        self.uses.add({"tag": "tags", "problem": "problems", "bucket": "bucket"}.get(token.key, "relative"))
         return made(token.value)
 
     def _is(self, token: Token) -> Test:
@@ -250,11 +252,17 @@ def _has_path(text: str) -> Test:
     return lambda row: whole.fullmatch(row.relative.casefold()) is not None
 
 
+def _has_bucket(text: str) -> Test:
+    name = text.casefold().replace("×", "x").replace(" ", "")
+    return lambda row: row.bucket == name
+
+
 _TEXTS: dict[str, Callable[[str], Test]] = {
     "tag": _has_tag,
     "name": _has_name,
     "path": _has_path,
     "problem": _has_problem,
+    "bucket": _has_bucket,
 }
 _WILD = re.compile(r"\\[*?]|[*?]")
 

@@ -13,6 +13,7 @@ BLURRED_BELOW = 0.05
 side they have 0.10 to 1.3, by 3/512 0.01 to 0.045."""
 
 _TILE = 32
+_PIXELS = _TILE**2
 _LEAST_CONTRAST = 8.0
 """Grey levels of standard deviation: what is plainer (a sky, an empty background, noise) tells nothing of the focus."""
 
@@ -31,12 +32,13 @@ def sharpness(picture: Image.Image) -> float | None:
     grey = _normalised(picture)
     middle = grey[1:-1, 1:-1]
     laplacian = 4 * middle - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
-    values, changes = _tiles(middle), _tiles(laplacian)
-    variances = _mean_square(values) - values.mean(axis=(1, 3)) ** 2
+    values = _whole_tiles(middle)
+    variances = _tile_sums(values * values) / _PIXELS - (_tile_sums(values) / _PIXELS) ** 2
     telling = variances >= _LEAST_CONTRAST**2
     if np.count_nonzero(telling) < _LEAST_TILES:
         return None
-    return float(np.quantile(_mean_square(changes)[telling] / variances[telling], _SHARPEST))
+    changes = _whole_tiles(laplacian)
+    return float(np.quantile((_tile_sums(changes * changes) / _PIXELS)[telling] / variances[telling], _SHARPEST))
 
 
 def _normalised(picture: Image.Image) -> NDArray[np.int16]:
@@ -48,13 +50,14 @@ def _normalised(picture: Image.Image) -> NDArray[np.int16]:
     return np.asarray(grey).astype(np.int16)
 
 
-def _tiles(values: NDArray[np.int16]) -> NDArray[np.float32]:
-    """(down, 32, across, 32): what does not fill a tile at the right and at the bottom is left out."""
+def _whole_tiles(values: NDArray[np.int16]) -> NDArray[np.int32]:
+    """What does not fill a tile at the right and at the bottom is left out."""
     down, across = (side // _TILE for side in values.shape)
-    whole = values[: down * _TILE, : across * _TILE].astype(np.float32)
-    return whole.reshape(down, _TILE, across, _TILE)
+    return values[: down * _TILE, : across * _TILE].astype(np.int32)
 
 
-def _mean_square(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(down, across)."""
-    return np.einsum("iajb,iajb->ij", tiles, tiles) / _TILE**2
+def _tile_sums(values: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(down, across). Whole rows are added up first, which numpy does several numbers at a time."""
+    height, width = values.shape
+    of_columns = values.reshape(height // _TILE, _TILE, width).sum(axis=1, dtype=np.int32)
+    return of_columns.reshape(height // _TILE, width // _TILE, _TILE).sum(axis=2, dtype=np.int32)

@@ -61,7 +61,7 @@ class Reading:
 
 def retag(reading: Reading, options: Tagger) -> str:
     """The tags of a reading that reach their threshold, as one text; ratings are left out. "" if there are none."""
-    return join_tags(tuple(written(tag, score, options.words) for tag, score in kept(reading, options)))
+    return join_tags(tuple(dict.fromkeys(written(tag, score, options.words) for tag, score in kept(reading, options))))
 
 
 def kept(reading: Reading, options: Tagger) -> list[tuple[str, float]]:
@@ -83,6 +83,7 @@ def kept(reading: Reading, options: Tagger) -> list[tuple[str, float]]:
 
 def written(tag: str, score: float, words: TagWords) -> str:
     """`long_hair` as `long hair`, `a_(b)` as `a \\(b\\)`, `(cat:0.987)`: as `words` says."""
+    tag = words.replacements.get(tag, tag) if words.replace else tag
     text = tag.replace("_", " ") if words.spaces and tag not in KAOMOJI else tag
     if words.escape:
         text = _ESCAPED.sub(r"\\\1", text)

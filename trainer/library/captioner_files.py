@@ -1,6 +1,7 @@
-"""Captioners on disk: folders of BLIP, folders of WD taggers, and DeepBooru's checkpoint, each known by its content.
+"""Captioners on disk: folders of BLIP, Florence-2 and WD taggers, and DeepBooru's checkpoint, known by their content.
 
     BLIP        config.json (model_type "blip"), model.safetensors, vocab.txt or tokenizer.json, as on Hugging Face
+    Florence-2  config.json (model_type "florence2"), model.safetensors, tokenizer.json or vocab.json and merges.txt
     WD tagger   model.onnx, selected_tags.csv (tag_id,name,category,count)
     DeepBooru   one safetensors file with n_Conv_0 to n_Conv_178 and its tags in the metadata, which Gesso makes of the
                 published .pt when it is installed
@@ -39,6 +40,12 @@ _BLIP_FILES = (
     "generation_config.json", "preprocessor_config.json", "special_tokens_map.json", "tokenizer.json",
     "tokenizer_config.json", "vocab.txt",
 )  # fmt: skip
+FLORENCE = "florence2"
+_FLORENCE_FILES = (
+    "added_tokens.json", "generation_config.json", "merges.txt", "preprocessor_config.json", "processor_config.json",
+    "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.json",
+)  # fmt: skip
+_FLORENCE_WEIGHTS = ("model.language_model.shared.weight", "model.multi_modal_projector.image_projection.weight")
 _BLIP_WEIGHTS = ("vision_model.embeddings.class_embedding", "text_decoder.bert.embeddings.word_embeddings.weight")
 _CODE_FIX = "Gesso never runs code that comes with a model. Choose a model that needs none."
 
@@ -72,12 +79,14 @@ def read_model_folder(path: Path) -> ModelFolder:
 
 
 def is_captioner_folder(path: Path) -> bool:
-    return (path / TAG_LIST).is_file() or _model_type(path) == "blip"
+    return (path / TAG_LIST).is_file() or _model_type(path) in ("blip", FLORENCE)
 
 
 def read_captioner(path: Path) -> CaptionerFolder:
     """Check and identify the captioner in the folder `path`. Raises UserError naming what is missing or damaged."""
-    return _read_wd(path) if (path / TAG_LIST).is_file() else _read_blip(path)
+    if (path / TAG_LIST).is_file():
+        return _read_wd(path)
+    return _read_florence(path) if _model_type(path) == FLORENCE else _read_blip(path)
 
 
 def deepbooru(shapes: Shapes) -> Found | None:
@@ -182,7 +191,7 @@ def _read_blip(path: Path) -> CaptionerFolder:
         if (path / PICKLED).is_file():
             raise UserError(
                 f"The captioner {path.name} has its weights only as a pickle ({PICKLED}).",
-                "Install it with main.py models install: that makes a safetensors file of them, once.",
+                "Install it on the page Models, or by `models install`: that makes a safetensors file of them, once.",
             )
         raise UserError(
             f"The captioner {path.name} has no {WEIGHTS}.",
@@ -205,6 +214,37 @@ def _read_blip(path: Path) -> CaptionerFolder:
     parameters = sum(math.prod(tensor.shape) for tensor in header.tensors.values())
     reason = f"{CONFIG} names BLIP ({size}), and its weights have a text decoder"
     return CaptionerFolder(path, "blip", (*files, *_texts(path)), _identity("blip", reason, precision, parameters))
+
+
+def _read_florence(path: Path) -> CaptionerFolder:
+    config = _config(path) or {}
+    if "auto_map" in config:
+        raise UserError(
+            f"The captioner {path.name} asks to run code of its own (auto_map in {CONFIG}).",
+            "Gesso never runs code that comes with a model. Choose the same model by florence-community.",
+        )
+    if not (path / WEIGHTS).is_file():
+        raise UserError(
+            f"The captioner {path.name} has no {WEIGHTS}.",
+            f"Get the {WEIGHTS} that is published beside its other files, and put it there.",
+        )
+    has_words = (path / "vocab.json").is_file() and (path / "merges.txt").is_file()
+    if not has_words and not (path / "tokenizer.json").is_file():
+        raise UserError(
+            f"The captioner {path.name} has no tokenizer.json.",
+            "Get it from where the model came from, and put it there.",
+        )
+    header = read_header(path / WEIGHTS)
+    if not set(_FLORENCE_WEIGHTS) <= set(header.tensors):
+        raise UserError(
+            f"The weights of {path.name} have other names than transformers gives those of Florence-2.",
+            "Choose the same model by florence-community.",
+        )
+    kept = (CONFIG, WEIGHTS, *(name for name in _FLORENCE_FILES if (path / name).is_file()))
+    precision = dict(Counter(tensor.dtype for tensor in header.tensors.values()))
+    parameters = sum(math.prod(tensor.shape) for tensor in header.tensors.values())
+    identity = _identity("florence", f"{CONFIG} names Florence-2, and its weights fit", precision, parameters)
+    return CaptionerFolder(path, "florence", (*map(PurePosixPath, kept), *_texts(path)), identity)
 
 
 def _identity(variant: CaptionerName, reason: str, precision: dict[str, int], parameters: int) -> Identity:

@@ -79,7 +79,7 @@ class Identity:
     `variant` is "standard", or what sets the file apart within its family: "inpainting", "pix2pix", "depth", "unclip",
     "x4_upscaler", "cosxl", "playground", "ssd_1b", "vega", "koala", "sv3d", "temporal" (the video VAE), "taesd";
     for a LoRA its algorithm: "lora", "dora", "loha", "lokr", "full";
-    for a captioner which one: "blip", "wd", "deepbooru".
+    for a captioner which one: "blip", "florence", "wd", "deepbooru".
     `layout` is the naming of its tensors: "original" (as the first Stable Diffusion release), "diffusers", "kohya",
     "peft", or "". `context_width` is the width of the text embedding that its cross-attention reads, `in_channels` what
     its UNet takes; None where the file doesn't tell. `precision` counts tensors by number format, `parameters` their

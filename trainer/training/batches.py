@@ -24,6 +24,8 @@ class Batch:
     """[B, 2C, h, w] float32: mean and log-variance of the unscaled latents."""
     pixels: Tensor = field(default_factory=lambda: torch.empty(0))
     """[B, 3, H, W] float32 in [-1, 1]."""
+    mask: Tensor = field(default_factory=lambda: torch.empty(0))
+    """[B, 1, h, w] float32 in [0, 1]: how much each latent's error counts. Empty where no picture has a mask."""
     conditioning: Mapping[str, Tensor] = field(default_factory=dict)
 
     def normal(self, purpose: str, *shape: int) -> Tensor:

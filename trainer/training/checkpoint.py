@@ -107,18 +107,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def require_same_job(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-    """Raise UserError naming the first field that differs in a way that would make another run of it."""
+    """Raise UserError naming the first field that differs in a way that would make another run of it.
+
+    A field that the saved job has not, since an older Gesso wrote it, was what it is by default.
+    """
     before, now = _flat(saved), _flat(current)
     for field in sorted(before.keys() | now.keys()):
-        if before.get(field) != now.get(field) and not field.startswith(_MAY_CHANGE):
+        was = before.get(field, _ADDED.get(field))
+        if was != now.get(field) and not field.startswith(_MAY_CHANGE):
             raise UserError(
-                f"The job was changed since this run began: {field} was {before.get(field)!r}, now {now.get(field)!r}.",
+                f"The job was changed since this run began: {field} was {was!r}, now {now.get(field)!r}.",
                 "Set it back to resume, or start a new run.",
             )
 
 
 _MAY_CHANGE = ("steps.total", "samples.", "output.checkpoint_every", "output.keep_checkpoints")
 """Fields that may change between the parts of a run; `steps.total` so that a run can be extended."""
+
+
+_ADDED = {"data.masks": True, "loss.unmasked_weight": 0.1}
+"""Fields that jobs have got since runs are resumed, by default; whether pictures have masks their own hashes tell."""
 
 
 def require_same_data(saved: Mapping[str, str], current: Mapping[str, str]) -> None:

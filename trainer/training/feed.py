@@ -17,7 +17,7 @@ from trainer.dataset.captions import caption_for_step
 from trainer.dataset.check import Examined
 from trainer.models.family import Bundle
 from trainer.training.batches import Batch
-from trainer.training.examples import Examples, captions_of, framing, piece, pixels
+from trainer.training.examples import Examples, captions_of, framing, mask_of, piece, pixels
 from trainer.training.methods.method import Method
 from trainer.training.order import Order, Rotation
 from trainer.training.randomness import python_random
@@ -114,7 +114,7 @@ class Feed:
         moments = torch.stack([self._moments(place) for place in places])
         framings = [framing(place.picture, place.placement, place.flip) for place in places]
         conditioning = self.bundle.family.framed(self.bundle, self._conditioning(places), framings)
-        return Batch(**shared, moments=moments, conditioning=conditioning)
+        return Batch(**shared, moments=moments, mask=self._masks(places, moments), conditioning=conditioning)
 
     def _places(self, number: int) -> list[_Place]:
         subject = [self.examples.subject[index] for index in self.order.examples(number)]
@@ -155,6 +155,26 @@ class Feed:
         if key not in self.store:
             self._encode_pictures([(place.picture, place.placement, place.flip)])
         return self.store.get(key)["moments"]
+
+    def _masks(self, places: Sequence[_Place], moments: Tensor) -> Tensor:
+        """[B, 1, h, w], white for pictures without a mask; empty if none has one."""
+        if not any(place.picture.mask_hash for place in places):
+            return torch.empty(0)
+        size = moments.shape[-2], moments.shape[-1]
+        white = torch.ones(1, *size)
+        return torch.stack([self._mask(place, size) if place.picture.mask_hash else white for place in places])
+
+    def _mask(self, place: _Place, size: tuple[int, int]) -> Tensor:
+        one, key = place.picture, ""
+        if self._caches_pictures:
+            where = repr(place.placement), str(place.flip), str(size)
+            key = _key("mask", one.mask_hash, repr(one.original), repr(one.recipe), *where)
+            if key in self.store:
+                return self.store.get(key)["mask"]
+        mask = mask_of(one, place.placement, place.flip, size)
+        if key:
+            self.store.put(key, {"mask": mask})
+        return mask
 
     def _conditioning(self, places: Sequence[_Place]) -> Mapping[str, Tensor]:
         captions = [place.caption for place in places]
@@ -203,7 +223,8 @@ class Feed:
                 self.store.put(self._caption_key(words), {name: tensor[index] for name, tensor in encoded.items()})
 
     def _picture_key(self, one: Examined, placement: Placement, flip: bool) -> str:
-        return _key("picture", self._vae, one.content_hash, repr(placement), str(flip))
+        recipe = () if one.recipe.changes_nothing else (repr(one.recipe),)
+        return _key("picture", self._vae, one.content_hash, repr(placement), str(flip), *recipe)
 
     def _caption_key(self, words: str) -> str:
         return _key("caption", self._text, words)

@@ -14,8 +14,11 @@ def denoising_loss(bundle: Bundle, batch: Batch, settings: Loss) -> Tensor:
     """The weighted squared error of the UNet's prediction at random timesteps; a scalar.
 
     Ho et al. 2020 (arXiv 2006.11239) eq. 14 for epsilon, Salimans and Ho 2022 (arXiv 2202.00512, appendix D) for v,
-    weighted by min-SNR (Hang et al. 2023, arXiv 2303.09556) where asked for. Every random number is a function of
-    the seed and the batch's number.
+    weighted by min-SNR (Hang et al. 2023, arXiv 2303.09556) where asked for. Where pictures have masks each latent's
+    error is multiplied by its weight, at least `unmasked_weight`, and then averaged over all latents, as in OneTrainer
+    (`masked_losses`, its normalize_masked_area_loss off, the default) and sd-scripts (`apply_masked_loss`): a small
+    white part makes a small loss, and each of its latents counts as it would without a mask. Every random number is
+    a function of the seed and the batch's number.
     """
     family = bundle.family
     moments = batch.moments.to(bundle.device)
@@ -32,7 +35,10 @@ def denoising_loss(bundle: Bundle, batch: Batch, settings: Loss) -> Tensor:
 
     predicted = family.predict(bundle, alpha * clean + sigma * noise, timesteps, batch.conditioning)
     target = noise if bundle.prediction == "epsilon" else alpha * noise - sigma * clean
-    errors = (predicted.float() - target.float()).square().mean(dim=(1, 2, 3))
+    errors = (predicted.float() - target.float()).square()
+    if batch.mask.numel():
+        errors = errors * batch.mask.to(errors).clamp(min=settings.unmasked_weight)
+    errors = errors.mean(dim=(1, 2, 3))
     weights = snr_weights(alphas, settings.min_snr_gamma, bundle.prediction).to(errors)
     return (errors * weights * batch.weights.to(errors)).sum()
 

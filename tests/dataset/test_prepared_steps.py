@@ -1,0 +1,117 @@
+"""Changes of recipes are steps among those of captions: undone in one order, to the byte, after any restart."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from trainer.contract.errors import UserError
+from trainer.dataset.book import CaptionBook, Change
+from trainer.dataset.history import ChangedOutside
+from trainer.dataset.items import scan
+from trainer.dataset.journal import FileChange, Journal, Record
+from trainer.dataset.recipes import AS_IT_IS, RECIPES_PATH, Recipe, Recipes
+from trainer.files import locked
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.png").write_bytes(b"any picture")
+        (folder / f"{name}.txt").write_bytes(name.encode())
+    return folder
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    """What undo is about: the captions and the recipes."""
+    paths = [*folder.glob("*.txt"), folder / RECIPES_PATH]
+    return {path.name: path.read_bytes() for path in paths if path.exists()}
+
+
+def test_one_order_with_captions_and_after_a_restart(folder: Path) -> None:
+    first = state(folder)
+    book = CaptionBook(scan(folder))
+    step = book.prepare("turned", {0: Recipe(1), 2: Recipe(crop=(0, 0, 5, 5))}, source="command line")
+    assert (step.title, step.source, step.captions, step.changes) == ("turned", "command line", 0, ())
+    book.apply("edited", [Change(1, "b", "a bear")])
+    book.prepare("back", {0: AS_IT_IS})
+    assert [one.title for one in book.done] == ["turned", "edited", "back"]
+    again = CaptionBook(scan(folder))
+    assert again.notes == ()
+    undone = again.undo()
+    assert undone is not None
+    assert undone.title == "back"
+    assert Recipes(folder).of("a.png") == Recipe(1)
+    again.undo()
+    assert (folder / "b.txt").read_bytes() == b"b"
+    assert Recipes(folder).of("a.png") == Recipe(1)
+    again.undo()
+    assert state(folder) == first
+    assert not (folder / RECIPES_PATH).exists()
+    for _ in range(3):
+        again.redo()
+    assert (Recipes(folder).of("a.png"), Recipes(folder).of("c.png")) == (AS_IT_IS, Recipe(crop=(0, 0, 5, 5)))
+    assert (folder / "b.txt").read_bytes() == b"a bear\n"
+
+
+def test_any_order_of_steps_goes_back_and_forth_to_the_byte(folder: Path) -> None:
+    chance = random.Random(11)
+    book = CaptionBook(scan(folder))
+    states = [state(folder)]
+    for number in range(30):
+        place = chance.randrange(3)
+        if chance.random() < 0.5:
+            book.apply("edit", [Change(place, book.caption(place).text, f"caption {number}")])
+        else:
+            book.prepare("prepare", {place: Recipe(chance.randrange(4), False, (number, 0, number + 1, 9))})
+        states.append(state(folder))
+    for expected in reversed(states[:-1]):
+        assert book.undo() is not None
+        assert state(folder) == expected
+    assert book.undo() is None
+    for expected in states[1:]:
+        assert book.redo() is not None
+        assert state(folder) == expected
+
+
+def test_nothing_to_change_is_no_step(folder: Path) -> None:
+    book = CaptionBook(scan(folder))
+    with pytest.raises(UserError, match="Nothing would change"):
+        book.prepare("nothing", {0: AS_IT_IS})
+    assert book.done == ()
+
+
+def test_recipes_that_were_set_without_a_step_since_are_not_lost(folder: Path) -> None:
+    book = CaptionBook(scan(folder))
+    book.prepare("turned", {0: Recipe(1)})
+    window = Recipes(folder)
+    window.set("b.png", Recipe(2))
+    window.save()
+    with pytest.raises(ChangedOutside, match=r"recipes\.json changed since “turned”"):
+        book.undo()
+    assert (Recipes(folder).of("a.png"), Recipes(folder).of("b.png")) == (Recipe(1), Recipe(2))
+    book.undo(leave_changed=True)
+    assert Recipes(folder).of("b.png") == Recipe(2)
+    assert book.done == ()
+
+
+def test_a_refusing_disk_changes_nothing(folder: Path) -> None:
+    (folder / ".gesso").write_bytes(b"a file stands here")
+    with pytest.raises(UserError):
+        CaptionBook(scan(folder)).prepare("turned", {0: Recipe(1)})
+    assert (folder / ".gesso").read_bytes() == b"a file stands here"
+
+
+@pytest.mark.parametrize("path", [".gesso/marks.json", "sub/.gesso/recipes.json", "../.gesso/recipes.json"])
+def test_a_journal_from_elsewhere_writes_no_other_file(folder: Path, path: str) -> None:
+    journal = Journal(folder)
+    with locked(journal.path):
+        record = journal.append(
+            Record("step", 1, "evil", when="2026-01-01T00:00:00+00:00"),
+            (FileChange(path, None, json.dumps({}).encode()),),
+        )
+    with pytest.raises(UserError):
+        journal.body(record)
