@@ -4,25 +4,28 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 
+from app.dataset_preparing import Prepared, Preparing
 from app.errand import Errand
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.edits import Operation
 from trainer.dataset.health import HealthReport, examine
 from trainer.dataset.health_problem import Language
-from trainer.dataset.history import ChangedOutside
-from trainer.dataset.items import scan
+from trainer.dataset.history import ChangedOutside, Watch
+from trainer.dataset.items import Captions, Dataset, scan
 from trainer.dataset.marks import Flag, Marks
+from trainer.dataset.masks import mask_path
 from trainer.dataset.mending import Edit, FileMending, Mended, Mending, mend, undo
 from trainer.dataset.pictures import measure
 from trainer.dataset.query import Row
+from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
 from trainer.dataset.tags import tags_of
 from trainer.library.tokens import count_tokens, is_word
 
@@ -33,7 +36,7 @@ PAUSE = 300.0
 Work = Callable[..., Any]
 """Called with its errand: the places that it changed, or why it did not."""
 AT_ONCE = 500
-"""Captions or sizes read between two looks at whether they are still wanted."""
+"""Captions or sizes read between two looks at whether they are still wanted, and edited while the window waits."""
 
 
 @dataclass(frozen=True)
@@ -42,24 +45,33 @@ class Opened:
 
     book: CaptionBook
     marks: Marks
+    recipes: Recipes
     rows: list[Row]
     paths: list[str]
     places: dict[str, int]
+    masked: set[int] = field(default_factory=set[int])
+    """Places with a mask."""
 
 
 class DatasetFolder(QObject):
     """One at a time. `opened`: another folder is there, its captions still unread; `read`: they have been read, or more
     of them were; `changed` carries the places whose caption, stars or flag are others now; `trouble` a sentence, and
     `stuck` one that says why a step was not taken back, or not done again, because other programs changed files.
-    `refused`: the place and text of one caption that could not be written, and why. `examined`: the health check is
-    through, and `report` has what it found."""
+    `prepared` carries the places whose recipe is another now, `masked` those with another mask.
+    `refused`: the place and text of one caption that could not be written, and why. `progressed`: how many files of
+    what is being written are, and of how many; `rested`: nothing is being written any more. `examined`: the health
+    check is through, and `report` has what it found."""
 
     opened = Signal()
     read = Signal()
     changed = Signal(object)
+    prepared = Signal(object)
+    masked = Signal(object)
     trouble = Signal(str)
     stuck = Signal(str)
     refused = Signal(int, str, str)
+    progressed = Signal(object, object)
+    rested = Signal()
     examined = Signal()
 
     def __init__(self, cache: Path, parent: QObject | None = None) -> None:
@@ -74,6 +86,7 @@ class DatasetFolder(QObject):
         self.is_read = False
         self._book: CaptionBook | None = None
         self._marks: Marks | None = None
+        self._preparing: Preparing | None = None
         self._places: dict[str, int] = {}
         self._reading: dict[object, Errand] = {}
         self._waiting: deque[tuple[CaptionBook, Work]] = deque()
@@ -87,6 +100,15 @@ class DatasetFolder(QObject):
     def book(self) -> CaptionBook:
         assert self._book is not None, "no folder is open"
         return self._book
+
+    @property
+    def preparing(self) -> Preparing:
+        assert self._preparing is not None, "no folder is open"
+        return self._preparing
+
+    def recipe_of(self, path: Path) -> Recipe:
+        """Of a picture, in any thread; of one that is in no open folder, to leave it as it is."""
+        return AS_IT_IS if self._preparing is None else self._preparing.recipe_of(path)
 
     def place_of(self, path: str) -> int:
         """Its place in the dataset, or -1."""
@@ -122,8 +144,9 @@ class DatasetFolder(QObject):
         self._book, self._marks, self.rows, self.is_read = found.book, found.marks, found.rows, False
         self._turn = None
         self.paths, self._places = found.paths, found.places
+        self._preparing = Preparing(found, self._put, self.prepared.emit)
         self.opened.emit()
-        for note in filter(None, (*found.book.notes, found.marks.note)):
+        for note in filter(None, (*found.book.notes, found.marks.note, found.recipes.note)):
             self.trouble.emit(note)
         self._start(partial(_read_captions, found), self._take_read)
 
@@ -154,7 +177,7 @@ class DatasetFolder(QObject):
     def mend(self, mending: Mending) -> None:
         """Edits of captions become a step; what is done to files is followed by looking at the folder anew."""
         if isinstance(mending, Edit):
-            self.write(mending.title, self.preview(mending.operation, mending.places))
+            self.edit(mending.title, mending.operation, mending.places)
         elif self.folder is not None:
             self._start(partial(_mend, mending, self.folder), self._take_mended)
 
@@ -210,13 +233,26 @@ class DatasetFolder(QObject):
         if changes:
             self._put(partial(_applied, self.book, title, changes, merge))
 
+    def edit(self, title: str, operation: Operation, places: Sequence[int]) -> None:
+        """Write what the operation changes as one step, if anything; of many captions it is worked out in the pool."""
+        if len(places) <= AT_ONCE:
+            self.write(title, self.preview(operation, places))
+        else:
+            self._put(partial(_edited, self.book, title, operation, tuple(places)))
+
+    def stop_writing(self) -> None:
+        """Give up what is being written now: all of its files become what they were before it. What was asked for
+        after it is still done."""
+        if self._writing is not None:
+            self._writing.cancel()
+
     def undo(self) -> None:
         if self._book is not None:
-            self._put(partial(_turned, self._book.undo))
+            self._put(partial(_turned, self._book.undo, self.preparing))
 
     def redo(self) -> None:
         if self._book is not None:
-            self._put(partial(_turned, self._book.redo))
+            self._put(partial(_turned, self._book.redo, self.preparing))
 
     def turn_the_rest(self) -> None:
         """Undo, or redo, what was stuck last, and leave what others changed as it is."""
@@ -232,6 +268,7 @@ class DatasetFolder(QObject):
         """Take in what other programs, and the engine, wrote meanwhile."""
         if self._book is not None:
             self._put(partial(_looked_again, self.book, places))
+            self._put(partial(_reread, self.preparing))
 
     def rate(self, places: Sequence[int], stars: int) -> None:
         for place in places:
@@ -264,14 +301,23 @@ class DatasetFolder(QObject):
             errand = Errand((book, work), work)
             errand.told.done.connect(self._written)
             errand.told.failed.connect(self._not_written)
+            errand.told.stopped.connect(self._writing_stopped)
+            errand.told.progressed.connect(self.progressed)
             self._writing = errand
             errand.start()
+        elif self._writing is None:
+            self.rested.emit()
 
     @Slot(object, object)
-    def _written(self, about: tuple[CaptionBook, Work], places: tuple[int, ...] | ChangedOutside) -> None:
+    def _written(self, about: tuple[CaptionBook, Work], places: tuple[int, ...] | Prepared | ChangedOutside) -> None:
         self._writing = None
         book, work = about
         if book is not self._book:
+            places = ()
+        if isinstance(places, Prepared):
+            (self.masked if places.are_masks else self.prepared).emit(places.places)
+            if places.trouble:
+                self.trouble.emit(places.trouble)
             places = ()
         if isinstance(places, ChangedOutside):
             self._turn = work
@@ -288,9 +334,7 @@ class DatasetFolder(QObject):
         self._writing = None
         self.trouble.emit(why)
         if about[0] is self._book:
-            for place, row in enumerate(self.rows):
-                _fill(row, self.book.caption(place).text)
-            self.changed.emit(tuple(range(len(self.rows))))
+            self._show_what_is()
             match about[1]:
                 case partial(args=(_, _, (Change(place=place, after=str(text)),), _)):
                     self.refused.emit(place, text, why)
@@ -298,16 +342,29 @@ class DatasetFolder(QObject):
                     pass
         self._write_next()
 
+    @Slot(object)
+    def _writing_stopped(self, about: tuple[CaptionBook, Work]) -> None:
+        self._writing = None
+        if about[0] is self._book:
+            self._show_what_is()
+        self._write_next()
+
+    def _show_what_is(self) -> None:
+        """The captions as they are, where the rows ran ahead of what was to be written."""
+        for place, row in enumerate(self.rows):
+            _fill(row, self.book.caption(place).text)
+        self.changed.emit(tuple(range(len(self.rows))))
+
 
 def _opened(folder: Path, errand: Errand) -> Opened:
     dataset = scan(folder)
     errand.check()
-    marks = Marks(folder)
+    marks, recipes = Marks(folder), Recipes(folder)
     rows: list[Row] = []
     for item in dataset.items:
         rows.append(Row(item.relative, stars=marks.stars(item.relative), flag=marks.flag(item.relative)))
-    paths = [str(item.path) for item in dataset.items]
-    return Opened(CaptionBook(dataset), marks, rows, paths, {path: place for place, path in enumerate(paths)})
+    paths = [item.head + item.name for item in dataset.items]
+    return Opened(CaptionBook(dataset), marks, recipes, rows, paths, {path: place for place, path in enumerate(paths)})
 
 
 def _read_captions(found: Opened, errand: Errand) -> Opened:
@@ -319,23 +376,31 @@ def _read_captions(found: Opened, errand: Errand) -> Opened:
 
 
 def _measure(found: Opened, errand: Errand) -> Opened:
-    """The sizes, from the heads of the files. A picture that can't be read keeps 0."""
+    """The sizes, from the heads of the files, and who has a mask. A picture that can't be read keeps 0."""
     for place, row in enumerate(found.rows):
         if place % AT_ONCE == 0:
             errand.check()
+        if mask_path(found.book.dataset.items[place].path).is_file():
+            found.masked.add(place)
         with suppress(UserError):  # the health check says what is the matter with it
             row.width, row.height = measure(found.book.dataset.items[place].path)
     return found
 
 
 def _examined(found: Opened, cache: Path, errand: Errand) -> HealthReport:
+    return examined(found.book.dataset, found.book, cache, errand)
+
+
+def examined(
+    dataset: Dataset, captions: Captions, cache: Path, errand: Errand, side: int = TRAINING_SIDE
+) -> HealthReport:
+    """The health of a dataset for a training at side x side pixels; what was seen before comes from the cache."""
+
     def watch(_done: int, _total: int) -> None:
         errand.check()
 
     language = Language(count_tokens, is_word, "tokens")
-    return examine(
-        found.book.dataset, found.book, resolution=TRAINING_SIDE, language=language, watch=watch, cache=cache
-    )
+    return examine(dataset, captions, resolution=side, language=language, watch=watch, cache=cache)
 
 
 def _mend(mending: FileMending, folder: Path, _errand: Errand) -> Mended:
@@ -354,22 +419,53 @@ def _places(step: Step | None) -> tuple[int, ...]:
     return tuple(change.place for change in step.changes) if step is not None else ()
 
 
-def _applied(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, _errand: Errand) -> tuple[int, ...]:
-    return _places(book.apply(title, changes, merge=merge, pause=PAUSE))
+def _applied(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, errand: Errand) -> tuple[int, ...]:
+    return _places(book.apply(title, changes, merge=merge, pause=PAUSE, watch=_watch(errand)))
+
+
+def _edited(
+    book: CaptionBook, title: str, operation: Operation, places: Sequence[int], errand: Errand
+) -> tuple[int, ...]:
+    changes = book.preview(checked(operation, errand), places)
+    return _places(book.apply(title, changes, watch=_watch(errand))) if changes else ()
+
+
+def checked(operation: Operation, errand: Errand) -> Operation:
+    """The same operation, which the errand can be cancelled in the midst of."""
+
+    def edit(text: str) -> str:
+        errand.check()
+        return operation(text)
+
+    return edit
+
+
+def _watch(errand: Errand) -> Watch:
+    def watch(done: int, total: int) -> None:
+        errand.check()
+        errand.progress(done, total)
+
+    return watch
 
 
 def _turned(
-    turn: Callable[..., Step | None], _errand: Errand, *, leave_changed: bool = False
-) -> tuple[int, ...] | ChangedOutside:
+    turn: Callable[..., Step | None], preparing: Preparing, errand: Errand, *, leave_changed: bool = False
+) -> tuple[int, ...] | Prepared | ChangedOutside:
+    """Undo or redo what is next: a change of recipes, or of captions."""
     try:
-        return _places(turn(leave_changed=leave_changed))
+        step = turn(leave_changed=leave_changed, watch=_watch(errand))
     except ChangedOutside as error:
         return error
+    return _places(step) if step is None or step.captions else Prepared(preparing.reread())
 
 
 def _looked_again(book: CaptionBook, places: Sequence[int], _errand: Errand) -> tuple[int, ...]:
     book.look_again()
     return book.reread(places)
+
+
+def _reread(preparing: Preparing, _errand: Errand) -> Prepared:
+    return Prepared(preparing.reread())
 
 
 def _saved(marks: Marks) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Files dragged onto the window: what can be done with them is shown where it can be let go, and done there."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ ICONS = {
     "install": "install",
     "dataset": "dataset",
     "train": "train",
+    "add": "add",
+    "frames": "video",
 }
 NOT_FROM_THE_NET = "Gesso downloads nothing by itself: save the file first, then drop it here"
 
@@ -36,6 +39,8 @@ class DropTarget(QObject):
         super().__init__(window)
         self._overlay, self._models = overlay, models
         self._zones: list[Zone] = []
+        self.adding_to: Callable[[], Path | None] = lambda: None
+        """Which dataset is open in front, and takes pictures."""
         window.setAcceptDrops(True)
         window.installEventFilter(self)
 
@@ -67,7 +72,7 @@ class DropTarget(QObject):
         files = _files(event.mimeData())
         self._zones = []
         if files:
-            self._zones = zones_of(files, self.can_move())
+            self._zones = zones_of(files, self.can_move(), self.adding_to())
             self._overlay.offer([_area(zone) for zone in self._zones])
         elif event.mimeData().hasUrls():
             self._overlay.offer([Area(NOT_FROM_THE_NET, enabled=False)])
@@ -86,7 +91,7 @@ class DropTarget(QObject):
         self._overlay.hide()
         zones, self._zones = self._zones, []
         if not zones:  # let go before it was seen to enter
-            zones = zones_of(_files(event.mimeData()), self.can_move())
+            zones = zones_of(_files(event.mimeData()), self.can_move(), self.adding_to())
         self.dropped.emit(zones[min(self._overlay.under, len(zones) - 1)])
 
 

@@ -8,14 +8,16 @@ from typing import Literal
 from app.pictures import read_job
 from app.videos import is_video
 from trainer.contract.errors import UserError
+from trainer.dataset.adding import is_picture
+from trainer.dataset.clips import is_clip
 from trainer.dataset.items import EXTENSIONS
-from trainer.library.captioner_files import is_model_folder
+from trainer.library.captioner_files import is_model_folder, needs_import
 from trainer.library.index import MODEL_SUFFIX, PICKLE_SUFFIXES
 from trainer.library.pictures.reading import OWN, read_settings
 
 LOOKED_AT = 50
 
-Does = Literal["settings", "show", "vary", "repaint", "move", "install", "dataset", "train", "nothing"]
+Does = Literal["settings", "show", "vary", "repaint", "move", "install", "dataset", "train", "add", "frames", "nothing"]
 OF_PICTURES = ("settings", "show")
 NO_VIDEO_MODEL = "This needs a Stable Video Diffusion model. Install one on the page Models."
 
@@ -28,6 +30,8 @@ class Use:
     path: Path
     words: str
     hint: str = ""
+    more: tuple[Path, ...] = ()
+    """The other files, where several are taken as one."""
 
 
 Zone = tuple[Use, ...]
@@ -37,6 +41,8 @@ Zone = tuple[Use, ...]
 def use_of(path: Path) -> Use:
     """Looks at the disk, but reads no more than the head of a picture."""
     suffix, name = path.suffix.lower(), path.name
+    if suffix in PICKLE_SUFFIXES and needs_import(path):
+        return Use("install", path, f"Install the captioner {name}", "It is made into a safetensors file")
     if path.is_dir():
         if is_model_folder(path):
             return Use("install", path, f"Install the model {name}")
@@ -82,9 +88,23 @@ def uses_of(paths: Sequence[Path]) -> list[Use]:
     return useful or kept[:1]
 
 
-def zones_of(paths: Sequence[Path], can_move: bool) -> list[Zone]:
+def use_in_dataset(paths: Sequence[Path], folder: Path) -> Use | None:
+    """What is done with files that are let go over the open dataset; None for what does not belong there."""
+    if len(paths) == 1 and is_clip(paths[0]):
+        return Use("frames", paths[0], f"Take pictures out of {paths[0].name}", f"They are added to {folder.name}")
+    pictures = [path for path in paths if is_picture(path)]
+    if not pictures or len(pictures) < len(paths):
+        return None
+    what = pictures[0].name if len(pictures) == 1 else f"{len(pictures):,} pictures"
+    return Use("add", pictures[0], f"Add {what} to {folder.name}", "The files are copied", tuple(pictures[1:]))
+
+
+def zones_of(paths: Sequence[Path], can_move: bool, adding_to: Path | None = None) -> list[Zone]:
     """Where in the window what is done with these. A picture alone has several; `can_move` is whether there is a
-    model that makes videos."""
+    model that makes videos, `adding_to` the dataset that is open in front."""
+    into = use_in_dataset(paths, adding_to) if adding_to is not None else None
+    if into is not None:
+        return [(into,)]
     uses = uses_of(paths)
     if len(uses) == 1 and uses[0].does == "dataset":
         (use,) = uses

@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 
+from app.priority import step_back
 from trainer.contract.errors import Cancelled, UserError
 
 PROGRESS_EVERY = 0.1
@@ -47,6 +48,11 @@ class Errand(QRunnable):
         """Ask the work to stop at its next check."""
         self._cancelled.set()
 
+    @property
+    def is_cancelled(self) -> bool:
+        """For work that ends early with what it has, instead of raising by `check`."""
+        return self._cancelled.is_set()
+
     def check(self) -> None:
         if self._cancelled.is_set():
             raise Cancelled
@@ -58,6 +64,7 @@ class Errand(QRunnable):
             self.told.progressed.emit(done, total)
 
     def run(self) -> None:
+        step_back()
         try:
             outcome = self._work(self)
         except Cancelled:

@@ -19,6 +19,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QImage, QImageReader, QPixmap
 
+from app.priority import step_back
 from trainer.contract.generate import GenerateJob
 from trainer.contract.video import VideoJob
 
@@ -76,6 +77,8 @@ class _Decoder(QObject):
         self._read, self._side = read, side
         self._waiting: OrderedDict[str, None] = OrderedDict()
         self._busy: set[str] = set()
+        self._outdated: set[str] = set()
+        """What changed while it was decoded."""
         self._lock = threading.Lock()
 
     def ask(self, path: str) -> None:
@@ -90,6 +93,12 @@ class _Decoder(QObject):
         if is_new:
             QThreadPool.globalInstance().start(_Decode(self), AHEAD)
 
+    def forget(self, path: str) -> None:
+        """It is another now: what is being decoded of it is not to be shown."""
+        with self._lock:
+            if path in self._busy:
+                self._outdated.add(path)
+
     def decode_next(self) -> None:
         """In a thread of the pool. Often there is nothing left to do: it was dropped meanwhile."""
         with self._lock:
@@ -100,7 +109,12 @@ class _Decoder(QObject):
         image = self._read(Path(path), self._side)
         with self._lock:
             self._busy.discard(path)
-        self.done.emit(path, image)
+            is_outdated = path in self._outdated
+            self._outdated.discard(path)
+        if is_outdated:
+            self.ask(path)
+        else:
+            self.done.emit(path, image)
 
 
 class _Decode(QRunnable):
@@ -109,6 +123,7 @@ class _Decode(QRunnable):
         self._decoder = decoder
 
     def run(self) -> None:
+        step_back()
         self._decoder.decode_next()
 
 
@@ -173,6 +188,7 @@ class PictureList(QStringListModel):
         for path in paths:
             self._pixmaps.pop(path, None)
             self._broken.discard(path)
+            self._decoder.forget(path)
 
     def _count(self) -> None:
         self._rows = {path: row for row, path in enumerate(self._paths)}

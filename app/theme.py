@@ -73,6 +73,13 @@ ICONS = {
     "next": "mdi6.step-forward",
     "loop": "mdi6.repeat",
     "save": "mdi6.content-save-outline",
+    "crop": "mdi6.crop",
+    "mask": "mdi6.circle-opacity",
+    "turn_left": "mdi6.rotate-left",
+    "turn_right": "mdi6.rotate-right",
+    "mirror": "mdi6.flip-horizontal",
+    "fill": "mdi6.format-color-fill",
+    "left": "mdi6.chevron-left",
 }
 """Our names of icons, and the glyphs of Material Design Icons (Apache-2.0) that QtAwesome draws for them."""
 

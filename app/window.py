@@ -45,6 +45,8 @@ if TYPE_CHECKING:  # each page is imported when it is made: the first paint wait
     from app.pages.train import TrainPage
     from app.pages.welcome import WelcomePage
     from app.widgets.command_box import CommandBox
+    from trainer.contract.train import TrainJob
+    from trainer.library.index import Entry
 
 PAGES = ("generate", "train", "dataset", "models", "gallery", "queue", "settings")
 """In the order of the rail."""
@@ -117,6 +119,7 @@ class MainWindow(QMainWindow):
         page.said.connect(self._say)
         page.try_it.connect(self.try_lora)
         page.show_model.connect(self.show_model)
+        page.show_pictures.connect(self._show_in_dataset)
         return page
 
     @cached_property
@@ -126,6 +129,7 @@ class MainWindow(QMainWindow):
         page = self._added(DatasetPage(self.home, self.models, self.queue), "dataset")
         page.said.connect(self._say)
         page.train_on.connect(self.train_on)
+        page.views.training.ask = self._training_settings
         return page
 
     @cached_property
@@ -138,6 +142,8 @@ class MainWindow(QMainWindow):
         page.use_lora.connect(self.use_lora)
         page.train_from.connect(self.train_from)
         page.changed.connect(self._remember.soon)
+        page.importing.connect(self.queue.add)
+        self.queue.ended.connect(page.ended)
         return page
 
     @cached_property
@@ -315,6 +321,10 @@ class MainWindow(QMainWindow):
                     self.dataset.open_folder(use.path)
                 case "train":
                     self.train_on(use.path)
+                case "add":
+                    self.dataset.views.importing.add((use.path, *use.more))
+                case "frames":
+                    self.dataset.views.open_clip(use.path)
                 case "nothing":
                     self._say(use.hint or use.words)
 
@@ -417,6 +427,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.drops.dropped.connect(self._use)
+        self.drops.adding_to = self._dataset_in_front
         self.frame.rail.picked.connect(self.show_page)
         self.frame.rail.menu_asked.connect(self.open_menu)
         self.actions_table.asked.connect(self._do)
@@ -446,6 +457,17 @@ class MainWindow(QMainWindow):
                 self.open_folder()
             case _:
                 self.show_page("generate")
+
+    @Slot(object, str)
+    def _show_in_dataset(self, folder: Path, query: str) -> None:
+        self.show_page("dataset")
+        self.dataset.find_in(folder, query)
+
+    def _dataset_in_front(self) -> Path | None:
+        return self.dataset.folder.folder if self.settings.page == "dataset" else None
+
+    def _training_settings(self) -> "tuple[TrainJob | None, Entry | None]":
+        return self.train.form.draft_job(), self.train.form.entry
 
     @Slot(object)
     def _use_again(self, picture: Path) -> None:

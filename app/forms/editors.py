@@ -170,9 +170,12 @@ CHOICES = {
     "original": "AUTOMATIC1111",
     "comfyui": "ComfyUI",
     "nv": "NVIDIA card's",
+    "detailed_caption": "some sentences",
+    "more_detailed_caption": "a paragraph",
 }
 """Values of fields as people know them; others are shown as they are."""
 OWN_CHOICES = {
+    ("Task", "caption"): "a sentence",
     ("Fit", "crop"): "cut off what is too much",
     ("Fit", "stretch"): "distort it",
     ("Begin with", "original"): "the picture",

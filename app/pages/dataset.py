@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -15,8 +15,11 @@ from app.dataset_folder import DatasetFolder
 from app.errand import Errand
 from app.models_list import Models
 from app.pages.dataset_captioning import Captioning
+from app.pages.dataset_completion import TagCompletion
 from app.pages.dataset_search import OF_CAPTIONS, Found, search
-from app.pictures import PictureList, read_image
+from app.pages.dataset_views import DatasetViews
+from app.pictures import PictureList
+from app.prepared import prepared_image
 from app.queue import Queue
 from app.thumbnails import SIDE, Thumbnails
 from app.widgets.basics import button, column, label, row, surface
@@ -26,7 +29,10 @@ from app.widgets.dataset_grid import DatasetGrid, Look
 from app.widgets.dataset_inspector import DatasetInspector
 from app.widgets.export_panel import ExportPanel
 from app.widgets.full_view import FullView
+from app.widgets.prepare_panel import PreparePanel
 from app.widgets.problem_strip import ProblemStrip
+from app.widgets.threshold_panel import ThresholdPanel
+from app.widgets.writing_strip import WritingStrip
 from trainer.contract.errors import UserError
 from trainer.dataset.book import Change
 from trainer.dataset.edits import AddTags, RemoveTags
@@ -34,6 +40,7 @@ from trainer.dataset.findings import Kind
 from trainer.dataset.marks import Flag
 from trainer.dataset.mending import Mending
 from trainer.dataset.query import compile_query
+from trainer.dataset.recipes import Recipe
 from trainer.home import Home
 
 WIDTHS = (220, 640, 340)
@@ -43,6 +50,8 @@ SHOWN_LARGE = 1024
 TILE = 150
 NO_FOLDER = "Open a folder of pictures, or drop one here. What is in it is not changed until you write something."
 NOTHING_FOUND = "No picture fits. Take a word of the search away."
+
+LOOKING = "Still looking at the pictures…"
 
 
 class DatasetPage(QWidget):
@@ -54,7 +63,7 @@ class DatasetPage(QWidget):
     def __init__(self, home: Home, models: Models, queue: Queue) -> None:
         super().__init__()
         self.folder = DatasetFolder(home.cache, self)
-        self._pictures = PictureList(SIDE, self, read=Thumbnails(home).read)
+        self._pictures = PictureList(SIDE, self, read=Thumbnails(home, self.folder.recipe_of).read)
         self._errands: dict[object, Errand] = {}
         self._numbers = itertools.count(1)
         self._search = 0
@@ -65,9 +74,15 @@ class DatasetPage(QWidget):
         self.inspector = DatasetInspector()
         self.batch = BatchPanel(self.folder)
         self.captioning = Captioning(self.folder, models, queue, self._meant, self)
+        self.thresholds = ThresholdPanel(self.folder, self.captioning.bar.options.tagger)
+        self.completing = TagCompletion(self.inspector.edit, self)
+        self.inspector.add_below_caption(self.completing.button)
         self.exporting = ExportPanel(self.folder)
+        self.views = DatasetViews(self.folder, self.inspector, self)
         self.large = FullView()
+        self.preparing = PreparePanel(self.folder, self._selected)
         self.strip = ProblemStrip()
+        self._compare = button("Compare", "The two pictures side by side (V)", self.compare, icon="compare")
         self._title = label("", "heading")
         self._count = label("", "muted")
         self._middle = QStackedWidget()
@@ -82,12 +97,17 @@ class DatasetPage(QWidget):
     def view(self) -> dict[str, object]:
         folder = str(self.folder.folder) if self.folder.folder else self._restoring.get("folder", "")
         kept = self.grid.view() or {key: self._restoring[key] for key in self.grid.VIEW if key in self._restoring}
+        kept |= {"captioner": self.captioning.bar.view(), "tag_list": self.completing.view()}
         return {**kept, "folder": folder, "search": self.filter.search.text(), "split": self._split.sizes()}
 
     def set_view(self, view: Mapping[str, object]) -> None:
         """As `view` gave it. The folder is opened when the page is first in sight."""
         self._restoring = view
         self.filter.search.setText(str(view.get("search", "")))
+        self.completing.set_view(str(view.get("tag_list", "")))
+        captioner = view.get("captioner")
+        if isinstance(captioner, Mapping):
+            self.captioning.bar.set_view(cast("Mapping[str, object]", captioner))
         split = view.get("split")
         if isinstance(split, list) and len(split) == 3:
             self._split.setSizes([int(str(part)) for part in split])
@@ -99,11 +119,14 @@ class DatasetPage(QWidget):
             self.folder.open(Path(kept))
         elif self.folder.folder is not None:
             self.folder.look_again(self._places_in_sight())
+            self.views.training.refresh()
         self.grid.setFocus()
 
     def stop_work(self) -> None:
-        """Write down what was typed last."""
+        """Write down what was typed and painted last."""
+        self.views.stop_work()
         self.inspector.finish()
+        self.preparing.finish()
         self.folder.finish()
 
     # ---- Actions
@@ -117,13 +140,22 @@ class DatasetPage(QWidget):
     def open_folder(self, folder: Path) -> None:
         self._let_go()
         self._restoring = {}
+        self._middle.setCurrentIndex(0)
         self.filter.search.clear()
         self.folder.open(folder)
         self._show_folder_name()
 
+    def find_in(self, folder: Path, query: str) -> None:
+        """Open a folder, if it is not open already, at the pictures that a search finds."""
+        if folder != self.folder.folder:
+            self.open_folder(folder)
+        self.back()
+        self.filter.set_query(query)
+
     def _let_go(self) -> None:
-        """Write down what was typed, and take no more: the pictures are about to be others."""
+        """Write down what was typed and painted, and take no more: the pictures are about to be others."""
         self.inspector.finish()
+        self.preparing.finish()
         self._shown = -1
         self.inspector.show_none()
 
@@ -149,11 +181,13 @@ class DatasetPage(QWidget):
     @Slot()
     def undo(self) -> None:
         self.inspector.finish()
-        self.folder.undo()
+        if not (self._is_preparing and self.preparing.undo()):
+            self.folder.undo()
 
     @Slot()
     def redo(self) -> None:
-        self.folder.redo()
+        if not (self._is_preparing and self.preparing.redo()):
+            self.folder.redo()
 
     @Slot()
     def next_uncaptioned(self) -> None:
@@ -181,12 +215,61 @@ class DatasetPage(QWidget):
             self._middle.setCurrentWidget(self.batch)
 
     @Slot()
+    def move_thresholds(self) -> None:
+        """Change which of a tagger's tags the captions have, after it ran."""
+        if self.folder.is_read and self._pictures.rowCount():
+            self.inspector.finish()
+            self.thresholds.open(self._meant())
+            self._middle.setCurrentWidget(self.thresholds)
+
+    @Slot()
+    def choose_tag_list(self) -> None:
+        self.completing.choose()
+
+    @Slot()
     def export(self) -> None:
         """Write a copy of all of it as other programs read it."""
         if self.folder.is_read:
             self.inspector.finish()
             self.exporting.open()
             self._middle.setCurrentWidget(self.exporting)
+
+    @Slot()
+    def add_pictures(self) -> None:
+        """Copy pictures into the folder, or open a clip."""
+        self.views.importing.choose(self)
+
+    @Slot()
+    def paste(self) -> None:
+        """What lies on the clipboard becomes a picture of the folder."""
+        self.views.importing.paste()
+
+    @Slot(object)
+    def _take_in(self, paths: tuple[Path, ...]) -> None:
+        """Read the folder anew, and go to the first picture that is new in it."""
+        folder = self.folder.folder
+        if folder is not None:
+            self._let_go()
+            with QSignalBlocker(self.filter.search):
+                self.filter.search.clear()
+            self._restoring = {"current": str(paths[0]), "selected": [str(path) for path in paths], "scroll": None}
+            self.folder.open(folder)
+
+    @Slot()
+    def compare(self) -> None:
+        """Show the two selected pictures side by side."""
+        self.inspector.finish()
+        self.views.compare(self._selected())
+
+    @Slot()
+    def buckets(self) -> None:
+        """How many pictures lie in each bucket of a training."""
+        self.views.show_buckets()
+
+    @Slot()
+    def _know_buckets(self) -> None:
+        if "bucket:" in self.filter.query:
+            self._filter()
 
     @Slot()
     def full_view(self) -> None:
@@ -196,6 +279,37 @@ class DatasetPage(QWidget):
             self._middle.setCurrentWidget(self.large)
             self.large.setFocus()
             self._show_picture()
+
+    @Slot()
+    def prepare(self) -> None:
+        """Crop the picture, turn it, paint its mask; its file stays as it is."""
+        if self._is_preparing:
+            self.back()
+        elif (place := self.folder.place_of(self.grid.current())) >= 0:
+            self.preparing.open(place, self._place_in_words())
+            self._middle.setCurrentWidget(self.preparing)
+            self.preparing.take_focus()
+
+    @Slot()
+    def turn_left(self) -> None:
+        """By a quarter, all that are selected."""
+        if self._selected():
+            self.folder.preparing.turn(self._selected(), -1)
+
+    @Slot()
+    def turn_right(self) -> None:
+        if self._selected():
+            self.folder.preparing.turn(self._selected(), 1)
+
+    @Slot()
+    def mirror(self) -> None:
+        """Left and right, of all that are selected."""
+        if self._selected():
+            self.folder.preparing.mirror(self._selected())
+
+    @property
+    def _is_preparing(self) -> bool:
+        return self._middle.currentWidget() is self.preparing
 
     @Slot()
     def back(self) -> None:
@@ -233,7 +347,8 @@ class DatasetPage(QWidget):
         if found.number != self._search:
             return
         paths = [self.folder.paths[place] for place in found.places]
-        self.grid.say(NOTHING_FOUND if self.folder.rows else NO_FOLDER)
+        is_waiting = self.folder.report is None and "problem:" in self.filter.query
+        self.grid.say(NO_FOLDER if not self.folder.rows else LOOKING if is_waiting else NOTHING_FOUND)
         if paths != self._pictures.paths() or not paths:
             self.grid.set_paths(paths, fallback=max(0, self.grid.currentIndex().row()))
         if paths and self._restoring:
@@ -243,9 +358,8 @@ class DatasetPage(QWidget):
             self.filter.set_tags(found.tags)
             self.filter.set_problems(found.uncaptioned, found.problems)
             self._show_problem()
-            names = [tag for tag, _ in found.tags]
-            self.inspector.edit.set_names(names)
-            self.inspector.tags.set_names(names)
+            self.completing.set_counts(found.tags)
+            self.inspector.tags.set_names([tag for tag, _ in found.tags])
         self._say_count()
 
     def _run(self, about: object, work: Callable[[Errand], object], then: Callable[..., None]) -> None:
@@ -268,14 +382,16 @@ class DatasetPage(QWidget):
             return Look()
         of = self.folder.rows[place]
         problem = next(iter(of.problems - OF_CAPTIONS), "")
-        return Look(of.caption if self.folder.is_read else None, of.stars, of.flag, problem)
+        prepared = self.folder.preparing.words(place)
+        return Look(of.caption if self.folder.is_read else None, of.stars, of.flag, problem, prepared)
 
     @Slot()
     def _opened(self) -> None:
         self._shown = -1
-        if self._middle.currentWidget() is not self.large:
+        if self._middle.currentWidget() not in (self.large, self.views.clip):
             self._middle.setCurrentIndex(0)
         self.batch.forget()
+        self.thresholds.forget()
         self._show_folder_name()
         self._filter()
         self._show_steps()
@@ -295,6 +411,16 @@ class DatasetPage(QWidget):
         self._show_selection()
         self._show_steps()
 
+    @Slot(object)
+    def _prepared(self, places: tuple[int, ...]) -> None:
+        """Recipes, or masks, are others now."""
+        self._pictures.forget([self.folder.paths[place] for place in places])
+        self.grid.viewport().update()
+        self._show_steps()
+        if self._shown in places:
+            self._show_size(self._shown)
+            self._show_picture()
+
     @Slot()
     def _show_selection(self) -> None:
         chosen = self._selected()
@@ -309,6 +435,7 @@ class DatasetPage(QWidget):
                 self.inspector.show_many(len(chosen))
             else:
                 self.inspector.show_none()
+        self.views.training.show_place(self._shown)
         numbers = Counter(tag for of in rows for tag in dict.fromkeys(of.tags))
         self.inspector.tags.show_tags(sorted(numbers.items(), key=lambda one: (-one[1], one[0])), len(rows))
         self._say_count()
@@ -324,20 +451,27 @@ class DatasetPage(QWidget):
             note = self.folder.book.caption(place).note if self.folder.is_read else ""
             self.inspector.show_one(Path(self.folder.paths[place]), self.folder.rows[place].caption, note)
             self._show_picture()
-        of = self.folder.rows[place]
-        size = f"{of.width} × {of.height}  ·  " if of.width else ""
-        self.inspector.about.setText(f"{size}{of.relative}")
-        self.inspector.show_placement((of.width, of.height), self.folder.book.dataset.items[place].repeats)
+            if self._is_preparing:
+                self.preparing.open(place, self._place_in_words())
+        self._show_size(place)
+
+    def _show_size(self, place: int) -> None:
+        of, size = self.folder.rows[place], self.folder.preparing.size(place)
+        own = f" of {of.width} × {of.height}" if self.folder.preparing.recipe(place).crop else ""
+        words = f"{size.width} × {size.height}{own}  ·  " if size.width else ""
+        self.inspector.about.setText(f"{words}{of.relative}")
 
     def _show_picture(self) -> None:
         path = self.grid.current()
-        if path:
-            self._run(("picture", path), partial(_image, path), self._take_picture)
+        place = self.folder.place_of(path)
+        if place >= 0:
+            recipe = self.folder.preparing.recipe(place)
+            self._run(("picture", path, recipe), partial(_image, path, recipe), self._take_picture)
 
     @Slot(object, object)
-    def _take_picture(self, about: tuple[str, str], image: QImage) -> None:
+    def _take_picture(self, about: tuple[str, str, Recipe], image: QImage) -> None:
         self._errands.pop(about, None)
-        if about[1] == self.grid.current():
+        if about[1] == self.grid.current() and about[2] == self.folder.recipe_of(Path(about[1])):
             name = Path(about[1]).name
             self.inspector.show_image(image, name)
             self.large.show_image(image, name, self._place_in_words())
@@ -354,13 +488,11 @@ class DatasetPage(QWidget):
 
     @Slot(str)
     def _add_tag(self, tag: str) -> None:
-        changes = self.folder.preview(AddTags((tag,)), self._selected())
-        self.folder.write(f"Added {tag!r}", changes)
+        self.folder.edit(f"Added {tag!r}", AddTags((tag,)), self._selected())
 
     @Slot(str)
     def _remove_tag(self, tag: str) -> None:
-        changes = self.folder.preview(RemoveTags((tag,)), self._selected())
-        self.folder.write(f"Removed {tag!r}", changes)
+        self.folder.edit(f"Removed {tag!r}", RemoveTags((tag,)), self._selected())
 
     @Slot(int)
     def _rate(self, stars: int) -> None:
@@ -412,21 +544,14 @@ class DatasetPage(QWidget):
         total, shown, chosen = len(self.folder.rows), self._pictures.rowCount(), self.grid.count_selected()
         words = f"{shown:,} of {total:,} pictures" if self.filter.query else f"{total:,} pictures"
         self._count.setText(f"{words}  ·  {chosen:,} selected" if chosen > 1 else words)
+        self._compare.setVisible(chosen == 2)
         self.captioning.say_pictures()
 
     # ---- How it is put together
 
     def _wire(self) -> None:
-        self.folder.opened.connect(self._opened)
-        self.folder.read.connect(self._read)
-        self.folder.changed.connect(self._changed)
-        self.folder.trouble.connect(self.said)
-        self.folder.examined.connect(self._filter)
-        self.strip.mending.connect(self._mend)
-        self.folder.refused.connect(self._refused)
-        self.strip.bringing_back.connect(self.folder.bring_back)
-        self.folder.stuck.connect(self.inspector.say_stuck)
-        self.inspector.turning_the_rest.connect(self.folder.turn_the_rest)
+        self._wire_folder()
+        self._wire_panels()
         self._soon.timeout.connect(self._filter)
         self.filter.changed.connect(self._filter)
         self.grid.selected.connect(self._show_selection)
@@ -435,21 +560,47 @@ class DatasetPage(QWidget):
         self.grid.rated.connect(self._rate)
         self.grid.flagged.connect(self._flag)
         self.grid.editing.connect(self.edit_caption)
+        self.grid.comparing.connect(self.compare)
+        self.grid.preparing.connect(self.prepare)
         self.inspector.written.connect(self._write)
         self.inspector.onward.connect(self._onward)
         self.inspector.added.connect(self._add_tag)
         self.inspector.removed.connect(self._remove_tag)
         self.inspector.undoing.connect(self.undo)
         self.inspector.redoing.connect(self.redo)
-        self.batch.left.connect(self.back)
-        self.exporting.left.connect(self.back)
-        self.exporting.said.connect(self.said)
-        self.large.left.connect(self.back)
-        self.large.stepped.connect(self.grid.step)
-        self.large.rated.connect(self._rate)
+        self.inspector.preparing.connect(self.prepare)
         leave = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
         leave.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         leave.activated.connect(self.back)
+
+    def _wire_folder(self) -> None:
+        self.folder.opened.connect(self._opened)
+        self.folder.read.connect(self._read)
+        self.folder.changed.connect(self._changed)
+        self.folder.prepared.connect(self._prepared)
+        self.folder.masked.connect(self._prepared)
+        self.folder.trouble.connect(self.said)
+        self.folder.examined.connect(self._filter)
+        self.folder.refused.connect(self._refused)
+        self.folder.stuck.connect(self.inspector.say_stuck)
+        self.strip.mending.connect(self._mend)
+        self.strip.bringing_back.connect(self.folder.bring_back)
+        self.inspector.turning_the_rest.connect(self.folder.turn_the_rest)
+
+    def _wire_panels(self) -> None:
+        for panel in (self.batch, self.exporting, self.thresholds, self.preparing, self.large, self.views):
+            panel.left.connect(self.back)
+        for panel in (self.exporting, self.completing, self.views):
+            panel.said.connect(self.said)
+        self.views.fronted.connect(self._middle.setCurrentWidget)
+        self.views.searching.connect(self.filter.set_query)
+        self.views.mending.connect(self._mend)
+        self.views.arrived.connect(self._take_in)
+        self.views.bucketed.connect(self._know_buckets)
+        self.captioning.bar.moving.connect(self.move_thresholds)
+        self.preparing.stepped.connect(self.grid.step)
+        self.large.stepped.connect(self.grid.step)
+        self.large.rated.connect(self._rate)
 
     def _lay_out(self) -> None:
         self._title.setWordWrap(False)
@@ -458,13 +609,28 @@ class DatasetPage(QWidget):
             self._title,
             self._count,
             0,
+            self._compare,
+            button(
+                "Prepare", "Crop, turn and mask the picture; its file stays as it is (C)", self.prepare, icon="crop"
+            ),
+            button(
+                "Add pictures…",
+                "Copy pictures into this folder, or take frames from a clip",
+                self.add_pictures,
+                icon="add",
+            ),
             button("Open a folder…", "Choose a folder of pictures", self.choose_folder, icon="folder"),
         )
         self.grid.set_tile(TILE)
         grid = column(
-            row(top, margins=(16, 12, 16, 0)), self.strip, row(self.grid, margins=(16, 0, 0, 0)), margins=(0, 0, 0, 0)
+            row(top, margins=(16, 12, 16, 0)),
+            self.views.importing.strip,
+            self.strip,
+            row(self.grid, margins=(16, 0, 0, 0)),
+            margins=(0, 0, 0, 0),
         )
-        for each in (grid, self.batch, self.exporting, self.large):
+        panels = (self.batch, self.thresholds, self.exporting, *self.views.panels, self.large, self.preparing)
+        for each in (grid, *panels):
             self._middle.addWidget(each)
         left, right = surface(self.filter, "panel", edge="right"), surface(self.inspector, "panel", edge="left")
         for side in (left, right):
@@ -481,13 +647,15 @@ class DatasetPage(QWidget):
         )
         export = button("Export…", "A copy as other programs read it", self.export, icon="save")
         train = button("Train on these", "Open Train with this folder", self.train, icon="train")
-        bottom = surface(row(self.captioning.bar, change, export, train, margins=(16, 8, 16, 8)), "panel", edge="top")
+        line = row(self.captioning.bar, change, export, train, margins=(16, 8, 16, 8))
+        bottom = surface(column(self.captioning.bar.options, line, spacing=0), "panel", edge="top")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._split, 1)
+        layout.addWidget(WritingStrip(self.folder))
         layout.addWidget(bottom)
 
 
-def _image(path: str, _errand: Errand) -> QImage:
-    return read_image(Path(path), SHOWN_LARGE)
+def _image(path: str, recipe: Recipe, _errand: Errand) -> QImage:
+    return prepared_image(Path(path), recipe, SHOWN_LARGE)

@@ -40,7 +40,9 @@ class Captioning(QObject):
         wanted = self._wanted()
         if self._folder.folder is not None and wanted:
             names = [self._folder.rows[place].relative for place in wanted]
-            self._queue.add(self.bar.job(str(self._folder.folder), names))
+            job = self.bar.job(str(self._folder.folder), names)
+            if job is not None:
+                self._queue.add(job)
 
     @Slot()
     def say_pictures(self) -> None:

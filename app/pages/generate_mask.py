@@ -3,15 +3,16 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QImage, QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QPushButton, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from app.errand import Errand
 from app.masks import save_mask, transparent_parts
 from app.pictures import read_image
-from app.widgets.basics import button, calm, column, label, row, set_words
-from app.widgets.mask_canvas import LARGEST_BRUSH, SMALLEST_BRUSH, MaskCanvas, Tool
+from app.widgets.basics import button, column, label, row, set_words
+from app.widgets.mask_canvas import MaskCanvas
+from app.widgets.mask_tools import MaskTools
 from trainer.contract.errors import UserError
 from trainer.home import Home
 
@@ -20,12 +21,6 @@ LARGEST = 4096
 NARROW = 600
 """Pixels below which the buttons are shown by their signs alone."""
 EXPLAINED = "Paint over what is to be made anew. The right button erases, the wheel zooms."
-TOOLS: tuple[tuple[Tool, str, str, str], ...] = (
-    ("brush", "Brush", "Mark with a round brush", "brush"),
-    ("eraser", "Eraser", "Take marks away (E)", "eraser"),
-    ("rectangle", "Rectangle", "Mark a rectangle; with the right button, clear it", "rectangle"),
-    ("lasso", "Lasso", "Mark what you draw a line around; with the right button, clear it", "lasso"),
-)
 
 
 class MaskPanel(QWidget):
@@ -44,27 +39,10 @@ class MaskPanel(QWidget):
         self.canvas = MaskCanvas()
         self._words = label(EXPLAINED, "muted")
         self._words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._tools = QButtonGroup(self)
-        self._texts: list[QPushButton] = []
-        for place, (_, name, does, icon) in enumerate(TOOLS):
-            made = button(name, does, self.canvas.setFocus, icon=icon, kind="tool")
-            made.setCheckable(True)
-            made.setChecked(place == 0)
-            self._tools.addButton(made, place)
-            self._texts.append(made)
-        self._size = QSlider(Qt.Orientation.Horizontal)
-        self._undo = _sign("Undo", "Take the last stroke back (Ctrl+Z)", self.canvas.undo, "reset")
-        self._redo = _sign("Redo", "Do it again (Ctrl+Shift+Z)", self.canvas.redo, "redo")
-        self._clear = _sign("Clear", "Mark nothing", self.canvas.clear, "remove")
-        self._invert = _sign("Invert", "Mark what is not, and the other way round", self.canvas.invert, "invert")
-        self._fit = _sign("Whole picture", "Show all of the picture", self.canvas.fit, "fit")
+        self._tools = MaskTools(self.canvas)
         self._leave = button("Done", "Keep the mask and go back (Esc)", self.done.emit, icon="done")
         self._lay_out()
         self.canvas.changed.connect(self._edited)
-        self.canvas.brush_changed.connect(self._show_brush)
-        self.canvas.tool_changed.connect(self._show_tool)
-        self._tools.idClicked.connect(self._pick_tool)
-        self._size.valueChanged.connect(self.canvas.set_brush)
 
     @property
     def is_changed(self) -> bool:
@@ -85,8 +63,7 @@ class MaskPanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        for made, (_, name, _, _) in zip(self._texts, TOOLS, strict=True):
-            made.setText(name if event.size().width() >= NARROW else "")
+        self._tools.show_names(event.size().width() >= NARROW)
 
     def _start(self, about: str, work: object, then: object) -> None:
         if about not in self._errands:
@@ -126,35 +103,16 @@ class MaskPanel(QWidget):
     @Slot()
     def _edited(self) -> None:
         self._is_changed = True
-        self._undo.setEnabled(self.canvas.can_undo)
-        self._redo.setEnabled(self.canvas.can_redo)
-
-    @Slot(int)
-    def _show_brush(self, size: int) -> None:
-        with QSignalBlocker(self._size):
-            self._size.setValue(size)
-        self._size.setToolTip(f"The brush is {size} pixels of the picture across. Smaller and larger with [ and ]")
-
-    @Slot(int)
-    def _pick_tool(self, place: int) -> None:
-        self.canvas.set_tool(TOOLS[place][0])
-
-    @Slot(str)
-    def _show_tool(self, tool: str) -> None:
-        place = next(place for place, one in enumerate(TOOLS) if one[0] == tool)
-        self._tools.button(place).setChecked(True)
 
     def _lay_out(self) -> None:
-        self._size.setRange(SMALLEST_BRUSH, LARGEST_BRUSH)
-        self._size.setAccessibleName("Size of the brush")
-        self._size.setFixedWidth(120)
-        calm(self._size)
-        self._show_brush(self.canvas.brush)
+        controls = self._tools
+        controls.size.setFixedWidth(120)
         size = label("Size", "muted")
         size.setWordWrap(False)
-        size.setBuddy(self._size)
-        tools = row(0, *self._texts, 8, size, self._size, 0)
-        deeds = row(0, self._undo, self._redo, self._clear, self._invert, self._fit, 8, self._leave, 0)
+        size.setBuddy(controls.size)
+        tools = row(0, *controls.tools, 8, size, controls.size, 0)
+        signs = (controls.undo, controls.redo, controls.clear, controls.invert, controls.fit)
+        deeds = row(0, *signs, 8, self._leave, 0)
         for one in (tools, deeds):
             one.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
@@ -172,10 +130,3 @@ def _read(source: Path, mask: str, _errand: Errand) -> tuple[QImage, QImage, boo
     if kept.isNull() and mask:
         raise UserError(f"The mask {Path(mask).name} is gone.", "Forget the mask, and paint another one.")
     return picture, own if kept.isNull() else kept, not own.isNull()
-
-
-def _sign(name: str, does: str, then: object, icon: str) -> QPushButton:
-    made = button("", does, then, icon=icon)  # pyright: ignore[reportArgumentType]
-    made.setAccessibleName(name)
-    made.setIconSize(QSize(16, 16))
-    return made

@@ -7,11 +7,14 @@ from PySide6.QtCore import QItemSelectionModel, QPoint, QSignalBlocker, Qt, Sign
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QStackedWidget, QWidget
 
 from app.models_list import Models
+from app.queue import Queued
 from app.settings import Settings
 from app.widgets.basics import button, column, downloads, label, row, side_by_side, surface
 from app.widgets.model_details import ModelDetails
 from app.widgets.model_install import InstallCard
 from app.widgets.model_list import GROUPS, SCROLL_BAR, GroupList, Groups, ModelList, ModelRows
+from trainer.contract import events
+from trainer.contract.import_model import ImportJob
 from trainer.home import Home
 from trainer.library.index import Entry
 
@@ -22,6 +25,7 @@ EMPTY = {
     "Embeddings": "No embedding yet: a new word for the prompt. Training makes one.",
     "VAE": "No VAE by itself yet. Most models bring their own.",
     "Video": "No video model yet. Gesso uses Stable Video Diffusion.",
+    "Captioners": "No captioner yet: it writes captions for pictures. BLIP, WD taggers and DeepBooru are such.",
 }
 HOW = "Drop a .safetensors file here, or press Install."
 
@@ -29,13 +33,14 @@ LARGEST_SCROLL = 2**31 - 1
 
 
 class ModelsPage(QWidget):
-    """`said` carries a sentence for the status bar, the next three the name of a model that is to be used;
-    `changed` says that settings.model_defaults is another now, so that it can be kept."""
+    """`said` carries a sentence for the status bar, the next three the name of a model that is to be used, `importing`
+    a job that installs one; `changed` says that settings.model_defaults is another now, so that it can be kept."""
 
     said = Signal(str)
     use_model = Signal(str)
     use_lora = Signal(str)
     train_from = Signal(str)
+    importing = Signal(object)
     changed = Signal()
 
     def __init__(self, home: Home, models: Models, settings: Settings) -> None:
@@ -62,7 +67,7 @@ class ModelsPage(QWidget):
         self._everything = button("Show all models", "Clear the search and show every kind", self.show_all)
         self._bring = button(
             "Install …",
-            "Bring in a model: a .safetensors file, or a folder in diffusers layout",
+            "Bring in a model: a .safetensors file, DeepBooru's .pt, or the folder of a model or captioner",
             self._offer,
             icon="install",
             kind="primary",
@@ -123,14 +128,14 @@ class ModelsPage(QWidget):
     @Slot()
     def install_file(self) -> None:
         found, _ = QFileDialog.getOpenFileNames(
-            self, "Install models", downloads(), "Models (*.safetensors);;All files (*)"
+            self, "Install models", downloads(), "Models (*.safetensors *.pt);;All files (*)"
         )
         for path in found:
             self.install(Path(path))
 
     @Slot()
     def install_folder(self) -> None:
-        found = QFileDialog.getExistingDirectory(self, "Install a model in diffusers layout", downloads())
+        found = QFileDialog.getExistingDirectory(self, "Install the folder of a model or captioner", downloads())
         if found:
             self.install(Path(found))
 
@@ -162,6 +167,7 @@ class ModelsPage(QWidget):
         self._details.said.connect(self.said)
         self._card.said.connect(self.said)
         self._card.installed.connect(self._installed)
+        self._card.importing.connect(self.importing)
         for mine, its in (
             (self.use_model, self._details.use_model),
             (self.use_lora, self._details.use_lora),
@@ -193,6 +199,19 @@ class ModelsPage(QWidget):
     def _installed(self, entry: Entry) -> None:
         self._models.refresh()
         self.choose(entry.path)
+
+    @Slot(object)
+    def ended(self, queued: Queued) -> None:
+        """Of a job of the queue that installed a model, or tried to."""
+        match queued.job, queued.ending:
+            case ImportJob(), events.Finished(paths=(path,)):
+                self.said.emit(f"{Path(path).stem} is installed.")
+                self._models.refresh()
+                self.choose(Path(path))
+            case ImportJob(), events.Failed(title=title, fix=fix):
+                self.said.emit(f"{queued.title} was not installed: {title} {fix}")
+            case _:
+                pass
 
     @Slot()
     def _draw(self) -> None:
@@ -235,7 +254,7 @@ class ModelsPage(QWidget):
     def _offer(self) -> None:
         menu = QMenu(self)
         menu.addAction("A file (.safetensors) …", self.install_file)
-        menu.addAction("A folder in diffusers layout …", self.install_folder)
+        menu.addAction("A folder (diffusers layout, or a captioner) …", self.install_folder)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(self._bring.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 

@@ -1,5 +1,6 @@
 """Train: what is to be learned on the left; on the right the plan, the training as it runs, and what it made."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from app.models_list import Models
 from app.pages.train_advice import Situation, advice
 from app.pages.train_disk import Earlier, Looked, earlier_runs, look, past_of
 from app.pages.train_form import TrainForm
+from app.pages.train_health import PicturesHealth
 from app.pages.train_live import LiveView
 from app.pages.train_measure import Measurements
 from app.pages.train_pictures import SIDE
@@ -46,7 +48,7 @@ class _Wanted:
 
 class TrainPage(QWidget):
     """`said` carries a sentence for the status bar, `try_it` a LoRA's name and a prompt for Generate to open with,
-    `show_model` the name of a model that the page Models is to show.
+    `show_model` the name of a model that the page Models is to show, `show_pictures` a folder and a search for Dataset.
 
     `looked` follows a look at the pictures, `listed` a list of the earlier runs, `measured` a dry run that was kept.
     """
@@ -54,6 +56,7 @@ class TrainPage(QWidget):
     said = Signal(str)
     try_it = Signal(str, str)
     show_model = Signal(str)
+    show_pictures = Signal(object, str)
     looked = Signal()
     listed = Signal()
     measured = Signal()
@@ -71,6 +74,7 @@ class TrainPage(QWidget):
         self._look: _Wanted | None = None
         self._scroll_to = 0
         self.form = TrainForm(models)
+        self.health = PicturesHealth(self.form.pictures.badges, home.cache, self)
         self.plan, self.live, self.result = PlanView(), LiveView(queue), ResultView()
         self.shown = ShownPictures()
         self._plan_stack = QStackedWidget()
@@ -168,6 +172,7 @@ class TrainPage(QWidget):
         """Nobody waits any more for what is being read."""
         for errand in self._errands.values():
             errand.cancel()
+        self.health.stop_work()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -192,6 +197,7 @@ class TrainPage(QWidget):
         self.plan.showing.connect(self._show_pictures)
         self.plan.picking.connect(self.form.prior.choose)
         self.plan.measuring.connect(self.measure)
+        self.form.pictures.badges.asked.connect(self._ask_for_pictures)
         self.shown.left.connect(self._show_plan)
         self.live.followed.connect(self._show_live)
         self.result.try_it.connect(self.try_it)
@@ -283,6 +289,7 @@ class TrainPage(QWidget):
             self._looked = None
             self.plan.show_remarks(None)
         self._looked_for = self._matters(job)
+        self.health.leave(Path(self.form.pictures.folder))
         if self.form.pictures.folder:
             side = round(SIDE * self.devicePixelRatioF())
             self._look = self._send("pictures", partial(look, job.data, self.form.entry, self._home.runs, side))
@@ -292,6 +299,7 @@ class TrainPage(QWidget):
             return  # another folder was chosen, and is looked at in a moment
         self._looked = looked
         self.form.pictures.show_looked(looked)
+        self.health.look(looked.report.folder, math.isqrt(looked.area))
         self._changed()
         self.looked.emit()
 
@@ -299,7 +307,7 @@ class TrainPage(QWidget):
         """What a look at the pictures depends on."""
         data, entry = job.data, self.form.entry
         folders = self.form.pictures.folder, data.prior.folder if data.prior else ""
-        return folders, data.resolution, data.buckets, data.bucket_step, data.enlarge, data.crop, entry
+        return folders, data.resolution, data.buckets, data.bucket_step, data.enlarge, data.crop, data.masks, entry
 
     def _is_looked(self, job: TrainJob | None) -> bool:
         return job is not None and self._looked is not None and self._matters(job) == self._looked_for
@@ -328,6 +336,10 @@ class TrainPage(QWidget):
     def _show_pictures(self, paths: tuple[Path, ...], what: str) -> None:
         self._plan_stack.setCurrentWidget(self.shown)
         self.shown.show_pictures(paths, what)
+
+    @Slot(str)
+    def _ask_for_pictures(self, query: str) -> None:
+        self.show_pictures.emit(Path(self.form.pictures.folder), query)
 
     @Slot(object, object)
     def _on_event(self, queued: Queued, event: events.Event) -> None:

@@ -68,8 +68,10 @@ def look(data: Data, entry: Entry | None, runs_folder: Path, thumbnail: int, err
         errand.check()
         errand.progress(done, total)
 
-    report = check(Path(data.folder), buckets=buckets, watch=watch)
-    prior = check(Path(data.prior.folder), buckets=buckets, watch=watch) if data.prior is not None else None
+    report = check(Path(data.folder), buckets=buckets, masks=data.masks, watch=watch)
+    prior = None
+    if data.prior is not None:
+        prior = check(Path(data.prior.folder), buckets=buckets, masks=data.masks, watch=watch)
     first = [read_image(item.path, thumbnail) for item in report.usable[:THUMBNAILS]]
     images = tuple(image for image in first if not image.isNull())
     return Looked(report, prior, images, size, buckets.max_area, _free(runs_folder))

@@ -176,7 +176,7 @@ class Folds(QWidget):
     def _made(self) -> Iterator[Fold]:
         yield self._fold(
             "Pictures and captions",
-            self._form("data", Data, "repeats", "buckets", "bucket_step", "enlarge", "crop", "flip"),
+            self._form("data", Data, "repeats", "buckets", "bucket_step", "enlarge", "crop", "flip", "masks"),
             self._form("data.captions", Captions, "shuffle", "keep_tags", "dropout"),
             self._form("data.prior", Prior, "weight", "caption"),
         )

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout
 
 from app.pages.train_choices import choose_folder
 from app.pages.train_disk import THUMBNAILS, Looked
+from app.pages.train_health import HealthBadges
 from app.widgets.basics import button, label, row, set_words
 from trainer.dataset.names import shown
 
@@ -29,6 +30,7 @@ class PicturesBox(QFrame):
         self._name = label("Drop a folder of pictures here", "heading")
         self._name.setWordWrap(False)
         self._found = label("Ten to thirty different pictures teach a subject well.", "muted")
+        self.badges = HealthBadges()
         self._tiles = [QLabel() for _ in range(THUMBNAILS)]
         for tile in self._tiles:
             tile.setFixedSize(SIDE, SIDE)
@@ -45,7 +47,7 @@ class PicturesBox(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)
         layout.setSpacing(8)
-        for one in (self._name, self._strip, self._found, row(choose, samples, 0, spacing=4)):
+        for one in (self._name, self._strip, self._found, self.badges, row(choose, samples, 0, spacing=4)):
             layout.addWidget(one)
 
     @property

@@ -7,7 +7,7 @@ from functools import partial
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSpinBox, QStackedWidget, QVBoxLayout, QWidget
 
-from app.dataset_folder import DatasetFolder
+from app.dataset_folder import DatasetFolder, checked
 from app.errand import Errand
 from app.widgets.basics import button, calm, column, label, named, row
 from app.widgets.change_table import ChangeTable
@@ -154,6 +154,8 @@ class BatchPanel(QWidget):
         """Show what would be changed, worked out in the pool."""
         self._soon.stop()
         self._say_fault("")
+        if self._looking is not None:
+            self._looking.cancel()
         try:
             operation = self._fields.operation
         except UserError as error:
@@ -229,5 +231,4 @@ class BatchPanel(QWidget):
 def _preview(
     folder: DatasetFolder, operation: edits.Operation, places: Sequence[int], errand: Errand
 ) -> tuple[Change, ...]:
-    errand.check()
-    return folder.preview(operation, places)
+    return folder.preview(checked(operation, errand), places)

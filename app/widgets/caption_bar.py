@@ -1,43 +1,54 @@
 """The line below the page Dataset that lets a captioner look at pictures: which one, and what becomes of captions."""
 
-from collections.abc import Sequence
-from typing import get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from app.widgets.basics import button, calm, label
-from trainer.contract.caption import BLIP_PRESETS, AnyCaptioner, CaptionJob, DeepBooru, FileName, Mode, Wd
-from trainer.contract.captioners import wd_threshold
+from app.widgets.caption_options import TEMPLATE, CaptionOptions
+from trainer.contract.caption import CaptionJob, Mode
 from trainer.library.index import Entry
 
 MODES: dict[Mode, str] = {
     "fill": "fill empty only",
-    "replace": "write over what is there",
-    "prepend": "put before what is there",
-    "append": "put behind what is there",
+    "replace": "write over",
+    "prepend": "put before",
+    "append": "put behind",
 }
-FILE_NAME = "File name"
-NO_CAPTIONER = "No captioner is installed: see Models."
+FILE_NAME, SEVERAL = "File name", "Several in one text"
+NO_CAPTIONER = "No captioner yet: see Models."
 
 
 class CaptionBar(QWidget):
-    """`wanted` carries a captioner and a mode; `changed`: which pictures it would look at may be others."""
+    """`wanted`: it is to begin; `changed`: which pictures it would look at may be others. `options` stands above it.
+    `moving`: thresholds are to be moved after the run."""
 
     wanted = Signal()
     changed = Signal()
+    moving = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.captioner, self.mode = QComboBox(), QComboBox()
-        self.threshold = QDoubleSpinBox(minimum=0.01, maximum=1.0, singleStep=0.05, decimals=2)
+        self.options = CaptionOptions()
+        self.options.hide()
+        self.more = button(
+            "Options", "How the captioner is asked, and how tags are written", self._show_options, kind="tool"
+        )
+        self.more.setCheckable(True)
         self.start = button("Caption pictures", "The captioner looks at them", self.wanted.emit, kind="primary")
+        self.thresholds = button(
+            "Thresholds…", "Move a tagger's thresholds after it ran, without running it again", self.moving.emit
+        )
         self._hint = label("", "muted")
         self._models: dict[str, Entry] = {}
+        self._wished = ""
+        """The captioner that was chosen last time, until another is."""
         for field, name, does in (
             (self.captioner, "Captioner", "What looks at the pictures"),
             (self.mode, "Captions that are there", "What becomes of captions that are there already"),
-            (self.threshold, "Threshold", "Tags that the model is less sure of are left out"),
         ):
             calm(field)
             field.setAccessibleName(name)
@@ -45,29 +56,51 @@ class CaptionBar(QWidget):
         for mode, words in MODES.items():
             self.mode.addItem(words, mode)
         assert set(MODES) == set(get_args(Mode))
-        self.captioner.setMinimumWidth(180)
-        self.captioner.addItem(FILE_NAME, "")
+        self.captioner.setMinimumWidth(160)
+        self._fill()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        for part in (self.captioner, self.mode, self.threshold, self.start, self._hint):
+        for part in (self.captioner, self.mode, self.more, self.start, self.thresholds, self._hint):
             layout.addWidget(part)
-        layout.setStretch(4, 1)
-        self.captioner.currentIndexChanged.connect(self._chosen)
+        layout.setStretch(5, 1)
+        self.captioner.currentIndexChanged.connect(self._picked)
         self.mode.currentIndexChanged.connect(self.changed)
+        self.options.changed.connect(self._say_options)
         self._chosen()
 
     def set_models(self, entries: Sequence[Entry]) -> None:
         """The captioners that are installed; the chosen one stays chosen."""
-        before = self.captioner.currentText()
+        before = self._wished or self.captioner.currentText()
         self._models = {entry.name: entry for entry in entries}
+        by_kind: dict[str, list[str]] = {}
+        for name in self._models:
+            by_kind.setdefault(self._kind_of(name), []).append(name)
+        self.options.set_models(by_kind)
         self.captioner.blockSignals(True)
-        self.captioner.clear()
-        for name in [*self._models, FILE_NAME]:
-            self.captioner.addItem(name)
+        self._fill()
         self.captioner.setCurrentIndex(max(0, self.captioner.findText(before) if before != FILE_NAME else 0))
         self.captioner.blockSignals(False)
         self._chosen()
+
+    def _fill(self) -> None:
+        self.captioner.clear()
+        self.captioner.addItems([*self._models, FILE_NAME, SEVERAL])
+
+    def view(self) -> dict[str, object]:
+        """What is to be remembered: the captioner, the mode, and every option."""
+        chosen = {"captioner": self._wished or self.captioner.currentText(), "mode": self.mode.currentData()}
+        return {**chosen, "open": self.more.isChecked(), "options": self.options.view()}
+
+    def set_view(self, view: Mapping[str, Any]) -> None:
+        """As `view` gave it; the captioner is chosen once the models have been listed."""
+        self._wished = str(view.get("captioner", ""))
+        if self.captioner.findText(self._wished) >= 0:
+            self.captioner.setCurrentText(self._wished)
+        self.mode.setCurrentIndex(max(0, self.mode.findData(view.get("mode"))))
+        self.options.set_view(view.get("options", {}))
+        self.more.setChecked(bool(view.get("open")))
+        self._show_options()
 
     def say_pictures(self, count: int) -> None:
         """How many it would look at now."""
@@ -78,32 +111,44 @@ class CaptionBar(QWidget):
     def fills(self) -> bool:
         return self.mode.currentData() == "fill"
 
-    def job(self, folder: str, only: Sequence[str]) -> CaptionJob:
-        return CaptionJob(folder=folder, captioner=self._captioner(), mode=self.mode.currentData(), only=tuple(only))
+    def job(self, folder: str, only: Sequence[str]) -> CaptionJob | None:
+        """None where an option makes no sense, which is shown where it stands."""
+        captioner = self.options.captioner(self.captioner.currentText())
+        if captioner is None:
+            self.more.setChecked(True)
+            self._show_options()
+            return None
+        return CaptionJob(
+            folder=folder,
+            captioner=captioner,
+            mode=self.mode.currentData(),
+            only=tuple(only),
+            **self.options.of_job(),
+        )
 
-    def _kind(self) -> str:
-        entry = self._models.get(self.captioner.currentText())
+    def _kind_of(self, name: str) -> str:
+        entry = self._models.get(name)
         return entry.identity.variant if entry is not None and entry.identity is not None else ""
 
-    def _captioner(self) -> AnyCaptioner:
+    @Slot()
+    def _picked(self) -> None:
+        self._wished = ""
+        self._chosen()
+
+    def _chosen(self) -> None:
         name = self.captioner.currentText()
-        match self._kind():
-            case "blip":
-                return BLIP_PRESETS["kohya"].model_copy(update={"model": name})
-            case "wd":
-                return Wd(model=name, threshold=self.threshold.value())
-            case "deepbooru":
-                return DeepBooru(model=name, threshold=self.threshold.value())
-            case _:
-                return FileName()
+        self.options.show_kind(TEMPLATE if name == SEVERAL else self._kind_of(name) or "filename")
+        self.thresholds.setVisible(self._kind_of(name) in ("wd", "deepbooru") or name == SEVERAL)
+        self._hint.setText("" if self._models else NO_CAPTIONER)
+        self._say_options()
+        self.changed.emit()
 
     @Slot()
-    def _chosen(self) -> None:
-        kind = self._kind()
-        self.threshold.setVisible(kind in ("wd", "deepbooru"))
-        if kind == "wd":
-            self.threshold.setValue(wd_threshold(self.captioner.currentText()))
-        elif kind == "deepbooru":
-            self.threshold.setValue(DeepBooru().threshold)
-        self._hint.setText("" if self._models else NO_CAPTIONER)
-        self.changed.emit()
+    def _show_options(self) -> None:
+        self.options.setVisible(self.more.isChecked())
+
+    @Slot()
+    def _say_options(self) -> None:
+        changes = self.options.changes
+        self.more.setText(f"Options · {changes}" if changes else "Options")
+        self.more.setAccessibleName(f"Options, {changes} of them set" if changes else "Options")

@@ -1,36 +1,56 @@
 """The text of one caption, with what the text encoder will not read drawn faint, and tags completed while typing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QStringListModel, Qt, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QTextCharFormat, QTextCursor
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import (
+    QFocusEvent,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QTextCharFormat,
+    QTextCursor,
+)
 from PySide6.QtWidgets import QCompleter, QListView, QPlainTextEdit, QTextEdit
 
 from app.theme import theme
+from app.widgets.line_numbers import LineNumbers
+from app.widgets.tag_offers import OfferRow, Offers
+from trainer.dataset.captions import split_tags
+from trainer.dataset.completion import Candidate, Completion
 
 HEIGHT = 112
-NAMES_SHOWN = 10
+NAMES_SHOWN, OFFERED = 10, 20
+POPUP_WIDTH = 340
 LEAST_TYPED = 2
 """Letters before anything is offered."""
 
 
 class CaptionEdit(QPlainTextEdit):
-    """`edited`: the text is another. `left`: the focus went elsewhere. `done`: Ctrl+Enter, on to the next."""
+    """`edited`: the text is another. `moved`: the cursor. `left`: the focus went elsewhere. `done`: Ctrl+Enter, on to
+    the next. Each line that is not blank is a caption; where there are several, they are numbered and parted."""
 
     edited = Signal()
+    moved = Signal()
     left = Signal()
     done = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self._end = -1
-        self._names = QStringListModel(self)
+        self._unread: list[tuple[int, int]] = []
+        self._numbers = LineNumbers(self)
+        self._completion: Completion | None = None
+        self._make_completion: Callable[[], Completion] | None = None
+        self._offers = Offers(self)
         self._popup = QListView()
-        self._completer = QCompleter(self._names, self)
+        self._completer = QCompleter(self._offers, self)
+        self._completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
         self._completer.setPopup(self._popup)
+        self._popup.setItemDelegate(OfferRow(self._popup))
+        self._popup.setUniformItemSizes(True)
+        self._popup.setAccessibleName("Tags that may be meant")
         self._completer.setWidget(self)
-        self._completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self._completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self._completer.setMaxVisibleItems(NAMES_SHOWN)
         self._completer.activated.connect(self._complete)
         self.setFixedHeight(HEIGHT)
@@ -38,7 +58,10 @@ class CaptionEdit(QPlainTextEdit):
         self.setAccessibleName("Caption")
         self.setPlaceholderText("What training should read of this picture")
         self.textChanged.connect(self.edited)
-        theme().changed.connect(self._draw_end)
+        self.textChanged.connect(self._number)
+        self.cursorPositionChanged.connect(self.moved)
+        self.updateRequest.connect(self._numbers.follow)
+        theme().changed.connect(self._draw_unread)
 
     def text(self) -> str:
         return self.toPlainText()
@@ -49,27 +72,82 @@ class CaptionEdit(QPlainTextEdit):
             self.setPlainText(text)
         self.document().clearUndoRedoStacks()
 
-    def set_names(self, names: Sequence[str]) -> None:
-        """Tags that are offered, the most frequent first."""
-        self._names.setStringList(list(names))
+    def complete_by(self, make: Callable[[], Completion]) -> None:
+        """How to make what is asked for tags that are offered: made when a tag is typed first."""
+        self._completion, self._make_completion = None, make
 
-    def set_end(self, end: int) -> None:
-        """Where the text encoder stops to read; -1: nowhere."""
-        if end != self._end:
-            self._end = end
-            self._draw_end()
+    def captions(self) -> list[tuple[int, str]]:
+        """Each caption with where it begins, in Qt's places: one a line, blank ones left out."""
+        blocks = [self.document().findBlockByNumber(number) for number in range(self.blockCount())]
+        return [(block.position(), block.text()) for block in blocks if block.text().strip()]
+
+    def caption_at_cursor(self) -> int:
+        """The number of the caption in which the cursor is, from 0; -1 on a blank line."""
+        here = self.textCursor().block().position()
+        return next((number for number, (start, _) in enumerate(self.captions()) if start == here), -1)
+
+    def begin_another(self) -> None:
+        """Another caption, on a new line behind all others."""
+        cursor = self.textCursor()
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        if cursor.block().text().strip():
+            cursor.insertText("\n")
+        self.setTextCursor(cursor)
+        self.ensureCursorVisible()
+        self.setFocus()
+
+    def set_unread(self, places: Sequence[tuple[int, int]]) -> None:
+        """What the text encoder does not read: from where to where."""
+        if list(places) != self._unread:
+            self._unread = list(places)
+            self._draw_unread()
 
     @Slot()
-    def _draw_end(self) -> None:
+    def _number(self) -> None:
+        self._numbers.show_for(len(self.captions()))
+        self.setViewportMargins(self._numbers.width() if self._numbers.isVisibleTo(self) else 0, 0, 0, 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._numbers.fit()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._numbers.isVisibleTo(self):
+            painter = QPainter(self.viewport())
+            painter.setPen(theme().colour("line"))
+            for top, _ in self.blocks_in_sight()[1:]:
+                painter.drawLine(0, top, self.viewport().width(), top)
+
+    def blocks_in_sight(self) -> list[tuple[int, str]]:
+        """The lines that are shown, each with its top in pixels of the viewport."""
+        found: list[tuple[int, str]] = []
+        block = self.firstVisibleBlock()
+        while block.isValid():
+            top = round(self.blockBoundingGeometry(block).translated(self.contentOffset()).top())
+            if top > self.viewport().height():
+                break
+            found.append((top, block.text()))
+            block = block.next()
+        return found
+
+    def captions_above(self) -> int:
+        """How many captions are scrolled out of sight at the top."""
+        return sum(start < self.firstVisibleBlock().position() for start, _ in self.captions())
+
+    @Slot()
+    def _draw_unread(self) -> None:
         marks: list[QTextEdit.ExtraSelection] = []
-        if 0 <= self._end <= len(self.text()):
+        for start, end in self._unread:
+            if end >= self.document().characterCount():
+                continue
             unread = QTextEdit.ExtraSelection()
             look = QTextCharFormat()
             look.setForeground(theme().colour("muted"))
             look.setFontStrikeOut(True)
             cursor = QTextCursor(self.document())
-            cursor.setPosition(self._end)
-            cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+            cursor.setPosition(start)
+            cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
             unread.cursor, unread.format = cursor, look
             marks.append(unread)
         self.setExtraSelections(marks)
@@ -100,16 +178,26 @@ class CaptionEdit(QPlainTextEdit):
 
     def _offer(self) -> None:
         typed = self._typed()
-        if len(typed) < LEAST_TYPED:
+        found = self._found(typed)
+        if not found or [one.tag for one in found] == [typed]:
             self._popup.hide()
             return
+        self._offers.set_candidates(found)
         self._completer.setCompletionPrefix(typed)
-        if self._completer.completionCount() == 0:
-            self._popup.hide()
-            return
         place = self.cursorRect()
-        place.setWidth(min(280, self.width()))
+        place.setWidth(POPUP_WIDTH)
         self._completer.complete(place)
+
+    def _found(self, typed: str) -> list[Candidate]:
+        if len(typed) < LEAST_TYPED or self._make_completion is None:
+            return []
+        self._completion = self._completion or self._make_completion()
+        return self._completion.candidates(typed, OFFERED, without=self._others(typed))
+
+    def _others(self, typed: str) -> list[str]:
+        """The other tags of this caption, which need no offer."""
+        line = self.textCursor().block().text()
+        return [tag for tag in split_tags(line) if tag != typed.strip()]
 
     @Slot(str)
     def _complete(self, name: str) -> None:

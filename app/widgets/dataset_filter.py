@@ -12,7 +12,7 @@ from app.widgets.picture_bar import TYPING
 
 HELP = (
     'Words of the caption, and: tag:"long hair", name:IMG*, path:part/*, stars:>=3, width:<512, words:>40, tags:<3, '
-    "is:uncaptioned, problem:blurred; -sofa leaves out, (a or b) groups"
+    "is:uncaptioned, problem:blurred, bucket:576x448; -sofa leaves out, (a or b) groups"
 )
 NO_CAPTION, UNCAPTIONED = "No caption", "is:uncaptioned"
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem
 
 from app.pictures import Index, PictureList
 from app.theme import theme
+from app.widgets.over_picture import draw_pill
 from app.widgets.picture_grid import BADGE, GAP, PictureGrid, PictureTile
 
 MOST_STARS = 5
@@ -20,12 +21,13 @@ FLAGS = {Qt.Key.Key_P: "pick", Qt.Key.Key_X: "reject", Qt.Key.Key_U: ""}
 
 @dataclass(frozen=True)
 class Look:
-    """What is drawn with a picture. `caption` None: not read yet."""
+    """What is drawn with a picture. `caption` None: not read yet. `prepared`: what was done to it, in words."""
 
     caption: str | None = None
     stars: int = 0
     flag: str = ""
     problem: str = ""
+    prepared: str = ""
 
 
 class CaptionTile(PictureTile):
@@ -53,6 +55,8 @@ class CaptionTile(PictureTile):
             self.badge(painter, area.topLeft() + QPoint(BADGE // 2 + 4, BADGE // 2 + 4), icon, role)
         if look.problem:
             self.badge(painter, area.topRight() + QPoint(-BADGE // 2 - 4, BADGE // 2 + 4), "warning", "warn")
+        if look.prepared:
+            self._say_prepared(painter, option, area, look.prepared)
         first = QRect(area.left(), area.bottom() - 2 * self._line, area.width(), self._line)
         painter.setPen(theme().colour("accent" if look.stars else "line"))
         painter.drawText(first, Qt.AlignmentFlag.AlignLeft, stars_in_words(look.stars))
@@ -62,19 +66,29 @@ class CaptionTile(PictureTile):
             shown = option.fontMetrics.elidedText(words or NO_CAPTION, Qt.TextElideMode.ElideRight, area.width())
             painter.drawText(first.translated(0, self._line), Qt.AlignmentFlag.AlignLeft, shown)
 
+    def _say_prepared(self, painter: QPainter, option: QStyleOptionViewItem, area: QRect, words: str) -> None:
+        """At the foot of the picture."""
+        shown = option.fontMetrics.elidedText(words, Qt.TextElideMode.ElideRight, area.width() - 24)
+        plate = QRectF(0, 0, option.fontMetrics.horizontalAdvance(shown) + 12, self._line)
+        plate.moveBottomLeft(QPointF(area.left() + 4, area.bottom() - self.words_height - 4))
+        draw_pill(painter, plate, shown, "text")
+
 
 class DatasetGrid(PictureGrid):
-    """`rated` carries a number of stars, `flagged` pick, reject or nothing; `editing` asks for the caption."""
+    """`rated` carries a number of stars, `flagged` pick, reject or nothing; `editing` asks for the caption,
+    `preparing` for the crop and mask, `comparing` for the two selected pictures side by side."""
 
     rated = Signal(int)
     flagged = Signal(str)
     editing = Signal()
+    preparing = Signal()
+    comparing = Signal()
 
     def __init__(self, pictures: PictureList, look: Callable[[str], Look]) -> None:
         super().__init__(pictures, CaptionTile(look))
         self.setAccessibleDescription(
-            "0 to 5 give stars, P picks, X rejects, U takes the flag away, Enter edits the caption, Space shows a "
-            "picture large."
+            "0 to 5 give stars, P picks, X rejects, U takes the flag away, Enter edits the caption, C crops, V "
+            "compares two, Space shows a picture large."
         )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -86,6 +100,10 @@ class DatasetGrid(PictureGrid):
             self.flagged.emit(FLAGS[Qt.Key(key)])
         elif plain and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_E, Qt.Key.Key_F2):
             self.editing.emit()
+        elif plain and key == Qt.Key.Key_C:
+            self.preparing.emit()
+        elif plain and key == Qt.Key.Key_V:
+            self.comparing.emit()
         elif plain and key in (Qt.Key.Key_S, Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             event.ignore()  # stars are numbers here, and nothing of a dataset is thrown away by a key
         else:

@@ -5,30 +5,21 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from app.dataset_folder import TRAINING_SIDE
 from app.errand import Errand
 from app.widgets.basics import button, column, label, row, scrolled
-from app.widgets.canvas import Canvas
 from app.widgets.caption_edit import CaptionEdit
 from app.widgets.prompt_marks import qt_places
 from app.widgets.prompt_tokens import Count, count_caption, in_words
+from app.widgets.seen_canvas import SeenCanvas
 from app.widgets.selection_tags import SelectionTags
+from app.widgets.training_view import TrainingView
 from trainer.dataset.book import Step
-from trainer.dataset.buckets import Buckets
-from trainer.dataset.pictures import Size
 
 PICTURE_HEIGHT, NO_PICTURE_HEIGHT = 208, 64
 STEPS_SHOWN = 8
-
-
-def placement_in_words(size: tuple[int, int], repeats: int) -> str:
-    """`Bucket 576 × 448, 4 % are cut off; shown 10 times in an epoch`, of a training at 512 pixels."""
-    placed = Buckets.around(TRAINING_SIDE).place(Size(*size))
-    bucket, cut = placed.bucket_size, round(100 * (1 - placed.kept))
-    words = f"Bucket {bucket.width} × {bucket.height}, " + (f"{cut} % are cut off" if cut else "nothing is cut off")
-    return f"{words}; shown {repeats} times in an epoch" if repeats > 1 else words
+SEVERAL = "Training takes one of the {count} by chance, anew at each step."
 
 
 class DatasetInspector(QWidget):
@@ -40,19 +31,23 @@ class DatasetInspector(QWidget):
     added = Signal(str)
     removed = Signal(str)
     turning_the_rest = Signal()
+    preparing = Signal()
     undoing = Signal()
     redoing = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.picture = Canvas("")
+        self.picture = SeenCanvas("")
         self.picture.setFixedHeight(PICTURE_HEIGHT)
         self.about = label("", "muted")
+        self._prepare = button(
+            "Crop, turn, mask…", "Prepare the picture; its file stays as it is (C)", self.preparing.emit, icon="crop"
+        )
         self.edit = CaptionEdit()
         self.tokens = label("", "muted")
         self.note = label("", "warn")
         self.tags = SelectionTags()
-        self.training = label("", "muted")
+        self.training = TrainingView()
         self._counting: dict[str, Errand] = {}
         self._as_shown = ""
         self._heading = label("Caption", "heading")
@@ -61,14 +56,27 @@ class DatasetInspector(QWidget):
         self._redo = button("Redo", "Do it again (Ctrl+Shift+Z)", self.redoing.emit, icon="redo")
         self._stuck = label("", "warn")
         self._rest = button("Do it with the others", "What others changed stays as it is", self.turning_the_rest.emit)
-        self._single = column(self.edit, self.tokens, self.note)
+        self._counts: list[Count] = []
+        self._several = label("", "muted")
+        another = button(
+            "Add another caption", "On a line of its own", self.edit.begin_another, icon="add", kind="quiet"
+        )
+        self._below = row(another, 0, spacing=4)
+        self._single = column(self.edit, self.tokens, self._several, self.note, self._below)
         self._sees = column(label("What training will see", "heading"), self.training)
         self._lay_out()
         self.edit.edited.connect(self._count)
+        self.edit.moved.connect(self._say_tokens)
         self.edit.left.connect(self.finish)
         self.edit.done.connect(self._finish_and_go_on)
         self.tags.added.connect(self.added)
         self.tags.removed.connect(self.removed)
+
+    def add_below_caption(self, widget: QWidget) -> None:
+        """Something that is for writing captions."""
+        layout = self._below.layout()
+        assert isinstance(layout, QHBoxLayout)
+        layout.insertWidget(layout.count() - 1, widget)
 
     def show_one(self, path: Path, caption: str, note: str) -> None:
         """One picture, whose caption can be edited as text."""
@@ -80,6 +88,7 @@ class DatasetInspector(QWidget):
         self.note.setText(note)
         self.note.setVisible(bool(note))
         self.edit.setEnabled(True)
+        self._below.setEnabled(True)
         self.picture.setAccessibleName(f"The picture {path.name}")
         self._count()
 
@@ -105,14 +114,11 @@ class DatasetInspector(QWidget):
         self._sees.hide()
         self._show_text("")
         self.edit.setEnabled(False)
+        self._below.setEnabled(False)
         self.note.hide()
         self.tokens.setText("")
         self.picture.clear("No picture is selected")
         self.about.setText("")
-
-    def show_placement(self, size: tuple[int, int], repeats: int) -> None:
-        """What training makes of a picture of this size; (0, 0) while that is not known."""
-        self.training.setText(placement_in_words(size, repeats) if all(size) else "")
 
     def show_image(self, image: QImage, name: str) -> None:
         if image.isNull():
@@ -162,33 +168,53 @@ class DatasetInspector(QWidget):
     def _count(self) -> None:
         text = self.edit.text()
         if text not in self._counting:
-            errand = Errand(text, lambda _errand: count_caption(text))
+            lines = [line for _, line in self.edit.captions()]
+            errand = Errand(text, lambda _errand: [count_caption(line) for line in lines])
             errand.told.done.connect(self._counted)
             errand.told.failed.connect(self._not_counted)
             self._counting[text] = errand
             errand.start()
 
     @Slot(object, object)
-    def _counted(self, text: str, counted: Count) -> None:
+    def _counted(self, text: str, counts: list[Count]) -> None:
         self._counting.pop(text, None)
         if text != self.edit.text():
             return
-        words = in_words(counted) if text else ""
-        if counted.ends:
-            words = f"{counted.tokens} tokens: the text encoder reads 75, the rest is struck out"
+        self._counts = counts
+        unread: list[tuple[int, int]] = []
+        for (start, line), counted in zip(self.edit.captions(), counts, strict=True):
+            places = qt_places(line)
+            unread += [(start + places[end], start + places[len(line)]) for end in counted.ends]
+        self.edit.set_unread(unread)
+        self._say_tokens()
+
+    @Slot()
+    def _say_tokens(self) -> None:
+        """Of the caption in which the cursor is, and how many there are."""
+        count, at = len(self.edit.captions()), self.edit.caption_at_cursor()
+        self._several.setText(SEVERAL.format(count=count) if count > 1 else "")
+        self._several.setVisible(count > 1)
+        counted = self._counts[at] if 0 <= at < len(self._counts) else None
+        words = ""
+        if counted is not None:
+            words = in_words(counted)
+            if counted.ends:
+                words = f"{counted.tokens} tokens: the text encoder reads 75, the rest is struck out"
+            if count > 1:
+                words = f"Caption {at + 1} of {count}: {words}"
         self.tokens.setText(words)
-        self.edit.set_end(qt_places(text)[counted.ends[0]] if counted.ends else -1)
 
     @Slot(object, str)
     def _not_counted(self, text: str, _why: str) -> None:
         self._counting.pop(text, None)
 
     def _lay_out(self) -> None:
-        for words in (self.about, self.training, self._changes):
+        for words in (self.about, self._changes):
             words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         fields = column(
             self.picture,
             self.about,
+            row(self._prepare, 0),
             self._heading,
             self._single,
             self.tags,

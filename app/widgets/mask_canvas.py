@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.theme import theme
 from app.widgets.canvas import SMOOTH_BELOW
 from app.widgets.mask_layer import MaskLayer
+from app.widgets.over_picture import draw_shade
 
 Tool = Literal["brush", "eraser", "rectangle", "lasso"]
 
@@ -50,6 +51,8 @@ class MaskCanvas(QWidget):
         self._layer = MaskLayer(QSize(1, 1))
         self._tool: Tool = "brush"
         self._brush = 64
+        self._strength, self._hardness = 255, 1.0
+        self._frame = QRectF()
         self._zoom = 1.0
         self._middle = QPointF()
         """The point of the picture that stands in the middle of the widget."""
@@ -78,12 +81,18 @@ class MaskCanvas(QWidget):
         self._take_colour()
         self._brush = _within(round(max(picture.width(), picture.height()) / 12))
         self.brush_changed.emit(self._brush)
+        self._frame, self._outline, self._held = QRectF(), [], ""
         self._mouse = None
         self.fit()
         self.changed.emit()
 
+    def set_frame(self, frame: QRectF) -> None:
+        """Darken what lies outside of a part of the picture, in its pixels; until the next picture."""
+        self._frame = frame
+        self.update()
+
     def marked(self) -> QImage:
-        """8 bits, white where the picture is to be made anew."""
+        """8 bits, white where the picture is marked wholly."""
         return self._layer.mask()
 
     @property
@@ -106,6 +115,10 @@ class MaskCanvas(QWidget):
         self.update(before.united(self._brush_place()))
         self.brush_changed.emit(self._brush)
 
+    def set_paint(self, strength: int, hardness: float) -> None:
+        """How much what is painted is marked, 0 to 255, and the share of the brush that marks so much, 0 to 1."""
+        self._strength, self._hardness = strength, hardness
+
     @property
     def can_undo(self) -> bool:
         return self._layer.can_undo
@@ -125,7 +138,12 @@ class MaskCanvas(QWidget):
     @Slot()
     def clear(self) -> None:
         """Mark nothing."""
-        self._show(self._layer.clear())
+        self._show(self._layer.flood(0))
+
+    @Slot()
+    def fill(self) -> None:
+        """Mark all of it, as strongly as the brush does."""
+        self._show(self._layer.flood(self._strength))
 
     @Slot()
     def invert(self) -> None:
@@ -264,6 +282,9 @@ class MaskCanvas(QWidget):
         painter.drawPixmap(seen, self._pixmap, part)
         painter.drawImage(seen, self._layer.tinted, part)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not self._frame.isEmpty():
+            corner = self.to_widget(self._frame.topLeft())
+            draw_shade(painter, whole, QRectF(corner, self._frame.size() * self._zoom))
         if self.hasFocus():
             painter.setPen(QPen(theme().colour("accent"), 2))
             painter.drawRect(whole.intersected(self.rect().toRectF()).adjusted(1, 1, -1, -1))
@@ -319,7 +340,7 @@ class MaskCanvas(QWidget):
     def _finish(self) -> None:
         if self._outline:
             outline, self._outline = self._outline, []
-            self._layer.fill(self._shape(outline), erases=self._held == "erase")
+            self._layer.fill(self._shape(outline), grey=self._grey())
             self.update()
         self._layer.end()
         self.changed.emit()
@@ -335,7 +356,10 @@ class MaskCanvas(QWidget):
         return path
 
     def _draw(self, start: QPointF, end: QPointF) -> None:
-        self._refresh(self._layer.stroke(start, end, self._brush, erases=self._held == "erase"))
+        self._refresh(self._layer.stroke(start, end, self._brush, grey=self._grey(), hardness=self._hardness))
+
+    def _grey(self) -> int:
+        return 0 if self._held == "erase" else self._strength
 
     def _dab(self, point: QPointF) -> None:
         self._held = "erase" if self._tool == "eraser" else "paint"

@@ -1,7 +1,9 @@
 """A mask in the pixels of its picture, with what was done to it, so that it can be undone."""
 
+import math
+
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen, QRadialGradient
 
 KEPT = 100
 """Strokes that can be undone."""
@@ -10,6 +12,8 @@ VEIL = 140
 STRIPE, STRIPES = 8, 48
 """Dark and light stripes lie over the colour, so that marks are seen on a picture of the same colour: at least so many
 pixels for a pair of them, and so many pairs across the longer side."""
+STAMPS = 8
+"""Of a soft brush, in the length of its own width: enough for a stroke without beads."""
 _GREY = QImage.Format.Format_Grayscale8
 
 
@@ -29,6 +33,8 @@ class MaskLayer:
         self._undone: list[tuple[QRect, QImage]] = []
         self._done: list[tuple[QRect, QImage]] = []
         self._before: QImage | None = None
+        self._cover: QImage | None = None
+        """How much of a soft stroke lies on each pixel."""
         self._touched = QRect()
         self._tint(self._whole)
 
@@ -56,6 +62,7 @@ class MaskLayer:
     def begin(self) -> None:
         """What follows, until `end`, is undone at once."""
         self._before = QImage(self._mask)  # shared until something is painted
+        self._cover = None
         self._touched = QRect()
 
     def end(self) -> None:
@@ -64,29 +71,72 @@ class MaskLayer:
             self._done = [*self._done[-KEPT + 1 :], (self._touched, before.copy(self._touched))]
             self._undone.clear()
 
-    def stroke(self, start: QPointF, end: QPointF, across: int, *, erases: bool) -> QRect:
-        """A round brush drawn from one point to another. Returns what changed."""
+    def stroke(self, start: QPointF, end: QPointF, across: int, *, grey: int, hardness: float = 1.0) -> QRect:
+        """A round brush of a grey (0 to 255) drawn from one point to another. Returns what changed.
+
+        `hardness` is the share of the brush that covers wholly, 0 to 1; from there to its rim it covers less and less.
+        Going over the same place again within one stroke covers no more.
+        """
+        half = across / 2 + 1
+        area = QRectF(start, end).normalized().adjusted(-half, -half, half, half)
+        if hardness < 1:
+            self._stroke_softly(start, end, across, grey, hardness, area.toAlignedRect().intersected(self._whole))
+            return self._changed(area)
         painter = self._painter()
-        colour = Qt.GlobalColor.black if erases else Qt.GlobalColor.white
-        painter.setPen(QPen(colour, across, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+        round_cap, round_join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
+        painter.setPen(QPen(_colour(grey), across, Qt.PenStyle.SolidLine, round_cap, round_join))
         if start == end:
             painter.drawPoint(start)
         else:
             painter.drawLine(start, end)
         painter.end()
-        half = across / 2 + 1
-        return self._changed(QRectF(start, end).normalized().adjusted(-half, -half, half, half))
+        return self._changed(area)
 
-    def fill(self, shape: QPainterPath, *, erases: bool) -> QRect:
+    def _stroke_softly(
+        self, start: QPointF, end: QPointF, across: int, grey: int, hardness: float, part: QRect
+    ) -> None:
+        before = self._before
+        assert before is not None, "a stroke is begun first"
+        if self._cover is None:
+            self._cover = QImage(self._mask.size(), _GREY)
+            self._cover.fill(0)
+        way = end - start
+        steps = max(1, round(math.hypot(way.x(), way.y()) * STAMPS / across))
+        painter = QPainter(self._cover)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Lighten)  # the most that any stamp covers
+        for step in range(steps + 1):
+            stamp = QRadialGradient(start + way * step / steps, across / 2)
+            stamp.setColorAt(0, Qt.GlobalColor.white)
+            stamp.setColorAt(hardness, Qt.GlobalColor.white)
+            stamp.setColorAt(1, Qt.GlobalColor.black)
+            painter.setBrush(stamp)
+            painter.drawEllipse(stamp.center(), across / 2, across / 2)
+        painter.end()
+        painted = QImage(part.size(), QImage.Format.Format_ARGB32_Premultiplied)
+        painted.fill(_colour(grey))
+        cover = self._cover.copy(part)
+        cover.reinterpretAsFormat(QImage.Format.Format_Alpha8)
+        painter = QPainter(painted)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+        painter.drawImage(0, 0, cover)
+        painter.end()
+        painter = QPainter(self._mask)
+        painter.drawImage(part.topLeft(), before.copy(part))
+        painter.drawImage(part.topLeft(), painted)
+        painter.end()
+
+    def fill(self, shape: QPainterPath, *, grey: int) -> QRect:
         """The inside of an outline. Returns what changed."""
         painter = self._painter()
-        painter.fillPath(shape, Qt.GlobalColor.black if erases else Qt.GlobalColor.white)
+        painter.fillPath(shape, _colour(grey))
         painter.end()
         return self._changed(shape.boundingRect().adjusted(-1, -1, 1, 1))
 
-    def clear(self) -> QRect:
+    def flood(self, grey: int) -> QRect:
+        """All of it in one grey."""
         self.begin()
-        self._mask.fill(0)
+        self._mask.fill(_colour(grey))
         changed = self._changed(self._whole.toRectF())
         self.end()
         return changed
@@ -142,6 +192,10 @@ class MaskLayer:
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
         painter.drawImage(part.topLeft(), seen)
         painter.end()
+
+
+def _colour(grey: int) -> QColor:
+    return QColor(grey, grey, grey)
 
 
 def _stripes(side: int) -> QImage:

@@ -14,9 +14,10 @@ from app.errand import Errand
 from app.widgets import model_words
 from app.widgets.basics import button, label, row, set_words
 from trainer.contract.errors import UserError
+from trainer.contract.import_model import ImportJob
 from trainer.files import human_size
 from trainer.home import Home
-from trainer.library.captioner_files import is_model_folder, read_model_folder
+from trainer.library.captioner_files import PICKLED, is_model_folder, needs_import, read_model_folder
 from trainer.library.folders import model_folder
 from trainer.library.identify import identify_file
 from trainer.library.identity import Identity
@@ -28,11 +29,12 @@ from trainer.library.install import OnClash, install
 class Arrival:
     """A model that could be installed. `place` is where it would lie, or None where Gesso has no use for it.
 
+    `identity` is None of a captioner that is published as a pickle: a job opens it, and makes another file of it.
     `taken` is the name of the model that has its name already, `free` the bytes free on the disk of `place`.
     """
 
     source: Path
-    identity: Identity
+    identity: Identity | None
     size: int
     place: Path | None
     taken: str
@@ -44,6 +46,8 @@ def look_at(source: Path, home: Home) -> Arrival:
     source = source.expanduser().absolute()
     if not source.exists():
         raise UserError(f"{source} is not there.", "Check that it was not moved, and try again.")
+    if needs_import(source):
+        return _pickled(source, home)
     if source.is_dir() and not is_model_folder(source):
         raise UserError(
             f"{source.name} is not a model folder: it has no model_index.json.",
@@ -55,8 +59,28 @@ def look_at(source: Path, home: Home) -> Arrival:
     named = model_folder(identity)
     place = home.models / named if named else None
     taken = _taken(place, source.name if folder else source.stem) if place else ""
+    return Arrival(source, identity, size, place, taken, _free(home))
+
+
+def _pickled(source: Path, home: Home) -> Arrival:
+    place = home.models / "captioners"
+    size = (source / PICKLED if source.is_dir() else source).stat().st_size
+    taken = _taken(place, source.name if source.is_dir() else source.stem)
+    return Arrival(source, None, size, place, taken, _free(home))
+
+
+def _free(home: Home) -> int:
     existing = next(parent for parent in (home.models, *home.models.parents) if parent.exists())
-    return Arrival(source, identity, size, place, taken, shutil.disk_usage(existing).free)
+    return shutil.disk_usage(existing).free
+
+
+def pickle_in_words(arrival: Arrival) -> str:
+    """What is to be known before a pickle is opened, after its name."""
+    kind = "BLIP, a captioner" if arrival.source.is_dir() else "DeepBooru, a captioner for anime pictures"
+    return (
+        f"looks like {kind}, {human_size(arrival.size)}, as a pickle. Pickles can hide a program, so Gesso opens this "
+        "one once, takes nothing but numbers and names from it, runs none of it, and keeps a safetensors file."
+    )
 
 
 def progress_in_words(done: int, total: int, seconds: float) -> str:
@@ -80,9 +104,13 @@ def _taken(place: Path, name: str) -> str:
 
 
 class InstallCard(QFrame):
-    """Hidden while there is nothing to install. Several arrivals are taken one after the other."""
+    """Hidden while there is nothing to install. Several arrivals are taken one after the other.
+
+    `importing` carries the job that installs a captioner which is published as a pickle.
+    """
 
     installed = Signal(object)
+    importing = Signal(object)
     said = Signal(str)
 
     def __init__(self, home: Home) -> None:
@@ -171,15 +199,16 @@ class InstallCard(QFrame):
             return
         name = model_words.breakable(arrival.source.name)
         taken = model_words.breakable(arrival.taken)
+        what = f"{model_words.what(arrival.identity)}, {human_size(arrival.size)}." if arrival.identity else ""
         self._show(
             f"There is a model named {taken} already" if taken else f"Install {name}?",
-            f"{name} is {model_words.what(arrival.identity)}, {human_size(arrival.size)}. "
+            f"{name} {f'is {what}' if what else pickle_in_words(arrival)} "
             f"It goes to {model_words.breakable(str(arrival.place))}, where {human_size(arrival.free)} are free.",
         )
-        self._offer(bool(arrival.taken))
+        self._offer(bool(arrival.taken), can_link=arrival.identity is not None)
 
-    def _offer(self, taken: bool) -> None:
-        self._link.setVisible(True)
+    def _offer(self, taken: bool, *, can_link: bool) -> None:
+        self._link.setVisible(can_link)
         self._install.setVisible(not taken)
         self._replace.setVisible(taken)
         self._both.setVisible(taken)
@@ -188,6 +217,11 @@ class InstallCard(QFrame):
     def _bring(self, on_clash: OnClash) -> None:
         arrival, home = self._arrival, self._home
         if arrival is None or self._errand is not None:
+            return
+        if arrival.identity is None:
+            self.importing.emit(ImportJob(source=str(arrival.source), on_clash=on_clash))
+            self.said.emit(f"{arrival.source.name} is being installed: see Queue.")
+            self._next()
             return
         how = "link" if self._link.isChecked() else "copy"
         self._show(f"Installing {model_words.breakable(arrival.source.name)}", "Starting …")

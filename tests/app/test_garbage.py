@@ -6,7 +6,7 @@ import weakref
 
 from pytestqt.qtbot import QtBot
 
-from app.garbage import GarbageTimer
+from app.garbage import MANY, GarbageTimer
 
 
 class Ring:
@@ -34,6 +34,18 @@ def test_a_thread_that_allocates_collects_nothing_and_the_timer_does(qtbot: QtBo
     gc.disable()
     assert freed_in == [threading.get_ident()]
     assert kept
+
+
+def test_much_that_was_read_at_once_is_not_looked_through(qtbot: QtBot) -> None:
+    timer = GarbageTimer()
+    timer._timer.setInterval(1)
+    read = [[one] for one in range(2 * MANY)]
+    timer.start()
+    qtbot.waitUntil(lambda: gc.get_freeze_count() > MANY)
+    timer.stop()
+    gc.disable()
+    gc.unfreeze()
+    assert len(read) == 2 * MANY
 
 
 def _allocate() -> list[list[int]]:

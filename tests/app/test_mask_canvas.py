@@ -92,6 +92,21 @@ def test_strokes_are_undone_and_done_again(canvas: MaskCanvas) -> None:
     assert not canvas.can_redo
 
 
+def test_a_soft_brush_marks_less_towards_its_rim_and_no_more_where_it_goes_twice(canvas: MaskCanvas) -> None:
+    canvas.set_brush(80)
+    canvas.set_paint(200, 0.5)
+    QTest.mousePress(canvas, LEFT, NONE, spot(canvas, 100, 100))
+    for x in (300, 100, 300):
+        QTest.mouseMove(canvas, spot(canvas, x, 100))
+    QTest.mouseRelease(canvas, LEFT, NONE, spot(canvas, 300, 100))
+    greys = [canvas.marked().pixelColor(200, 100 + away).value() for away in (0, 15, 30, 45)]
+    assert greys[:2] == [200, 200], "wholly within half of the brush"
+    assert abs(greys[2] - 100) <= 12, "half, half way from there to the rim"
+    assert greys[3] == 0
+    canvas.undo()
+    assert not marks_anything(canvas.marked())
+
+
 def test_clear_and_invert_can_be_undone_too(canvas: MaskCanvas) -> None:
     stroke(canvas, (50, 50), (50, 50))
     canvas.invert()

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from app.picture_index import Found, _opened, _read
 from app.picture_words import differences, in_words, open_picture
 from app.pictures import PictureList, read_job
-from app.thumbnails import SWEEP_EVERY, Thumbnails, _keep, _source
+from app.thumbnails import SWEEP_EVERY, Thumbnails, _keep, _told
 from tests.app.pictures import write_png
 from trainer.contract.common import LoraUse, Sampling
 from trainer.contract.errors import UserError
@@ -28,7 +28,7 @@ def test_a_thumbnail_is_small_and_kept_on_disk(home: Home) -> None:
     assert thumbnails.read(path).width() == 256
     kept = thumbnails.place(path)
     assert kept.is_relative_to(home.cache / "thumbnails")
-    _keep(QImage(40, 20, QImage.Format.Format_RGB32), kept, path)
+    _keep(QImage(40, 20, QImage.Format.Format_RGB32), kept, path, None)
     assert thumbnails.read(path).width() == 40, "the kept one is what is shown"
 
 
@@ -66,7 +66,7 @@ def test_a_sweep_takes_thumbnails_of_gone_and_changed_pictures_away_and_no_other
     old.write_bytes(b"\xff\xd8 a bare JPEG \xff\xd9")
     paths[1].unlink()
     write_png(paths[2], side=300, age=5)
-    assert _source(kept[3]) == elsewhere
+    assert _told(kept[3]) == (elsewhere, "")
     assert thumbnails.sweep(never) == 3
     assert [path.exists() for path in (*kept, old)] == [True, False, False, True, False]
 

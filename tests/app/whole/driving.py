@@ -89,6 +89,9 @@ class Person:
         """Click into a field, replace what stands there, and leave it with Tab."""
         field = self.find(QWidget, name)
         _scroll_to(field)
+        # Where nothing manages windows, a list of completions that was closed leaves none of them active.
+        self.window.activateWindow()
+        QTest.qWaitForWindowActive(self.window)
         QTest.mouseClick(field.viewport() if isinstance(field, QPlainTextEdit) else field, LEFT)
         assert field.hasFocus() or (isinstance(field, QAbstractSpinBox) and field.lineEdit().hasFocus()), name
         QTest.keyClick(field, Qt.Key.Key_A, CONTROL)

@@ -1,0 +1,175 @@
+"""How the pictures of the open dataset are prepared: their recipes and masks, changed in the pool."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image
+from PySide6.QtGui import QImage
+
+from app.errand import Errand
+from app.masks import marks_anything
+from app.prepared import laid_back, to_grey
+from trainer.contract.errors import UserError
+from trainer.dataset.book import CaptionBook
+from trainer.dataset.masks import write_mask
+from trainer.dataset.pictures import Size
+from trainer.dataset.query import Row
+from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
+
+Work = Callable[..., Any]
+"""Called in the pool with its errand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a piece of work did: the pictures at these places are prepared in another way now, or have another mask."""
+
+    places: tuple[int, ...]
+    are_masks: bool = False
+    trouble: str = ""
+    """Why the disk refused it; the pictures are prepared as before then."""
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A mask as it was painted over a picture of that upright size, shown turned and mirrored by its recipe: what is
+    white in `left_out` is not trained on."""
+
+    left_out: QImage
+    recipe: Recipe
+    size: Size
+
+    def upright(self) -> QImage:
+        return laid_back(self.left_out, self.recipe)
+
+    def mask(self) -> Image.Image | None:
+        """As it is written: white is trained on. None: all of it is."""
+        if not marks_anything(self.left_out):
+            return None
+        mask = self.upright().copy()
+        mask.invertPixels()
+        grey = to_grey(mask)
+        return grey if grey.size == self.size else grey.resize(self.size, Image.Resampling.BILINEAR)
+
+
+class Opened(Protocol):
+    """What of a folder matters here. `places` are those of the paths, `masked` those with a mask."""
+
+    @property
+    def book(self) -> CaptionBook: ...
+    @property
+    def recipes(self) -> Recipes: ...
+    @property
+    def rows(self) -> Sequence[Row]: ...
+    @property
+    def places(self) -> Mapping[str, int]: ...
+    @property
+    def masked(self) -> set[int]: ...
+
+
+class Preparing:
+    """Of one folder, as long as it is open. `put` lets work be done in the pool, one piece after the other; `told` is
+    called in the GUI thread with the places whose recipe is another now.
+
+    `recipe_of` may be called in any thread.
+    """
+
+    def __init__(self, opened: Opened, put: Callable[[Work], None], told: Callable[[tuple[int, ...]], None]) -> None:
+        self._book, self._stored, self._rows = opened.book, opened.recipes, opened.rows
+        self._places, self.masked = opened.places, opened.masked
+        self._put, self._told = put, told
+        self._asked: dict[int, list[Recipe]] = {}
+        """What was asked for and is not written yet, by place; the last of each holds."""
+
+    def recipe(self, place: int) -> Recipe:
+        asked = self._asked.get(place)
+        return asked[-1] if asked else self._stored.of(self._rows[place].relative)
+
+    def recipe_of(self, path: Path) -> Recipe:
+        """Of the picture of that path; of one that is not in the folder, to leave it as it is."""
+        place = self._places.get(str(path), -1)
+        return AS_IT_IS if place < 0 else self.recipe(place)
+
+    def size(self, place: int) -> Size:
+        """Of the prepared picture; (0, 0) while its own size is not known."""
+        own = self._own_size(place)
+        return self.recipe(place).size(own) if all(own) else own
+
+    # ---- Changing
+
+    def change(self, title: str, recipes: Mapping[int, Recipe]) -> None:
+        """Give the places these recipes, as one step. They hold at once, and are written in the pool."""
+        wanted = {place: recipe for place, recipe in recipes.items() if recipe != self.recipe(place)}
+        if wanted:
+            for place, recipe in wanted.items():
+                self._asked[place] = [*self._asked.get(place, ()), recipe]
+            self._told(tuple(wanted))
+            self._put(partial(self._written, title, wanted))
+
+    def turn(self, places: Sequence[int], turns: int) -> None:
+        """Quarter turns clockwise of what is seen now."""
+        way = "right" if turns > 0 else "left"
+        self.change(
+            _titled(f"Turned {way}", places),
+            {place: self.recipe(place).then_turned(self._own_size(place), turns) for place in self._known(places)},
+        )
+
+    def mirror(self, places: Sequence[int]) -> None:
+        self.change(
+            _titled("Mirrored", places),
+            {place: self.recipe(place).then_mirrored(self._own_size(place)) for place in self._known(places)},
+        )
+
+    def write_mask(self, place: int, path: Path, painted: Painted) -> None:
+        """With nothing left out there is no mask."""
+        self._put(partial(self._masked, place, path, painted))
+
+    def _known(self, places: Sequence[int]) -> list[int]:
+        """Those whose crop can follow a turn: it needs their size."""
+        return [place for place in places if self.recipe(place).crop is None or all(self._own_size(place))]
+
+    def _own_size(self, place: int) -> Size:
+        return Size(self._rows[place].width, self._rows[place].height)
+
+    # ---- In the pool
+
+    def _written(self, title: str, recipes: Mapping[int, Recipe], _errand: Errand) -> Prepared:
+        trouble = ""
+        try:
+            if any(self._stored.of(self._rows[place].relative) != recipe for place, recipe in recipes.items()):
+                self._book.prepare(title, recipes)
+                self.reread()
+        except (UserError, OSError) as error:
+            trouble = str(error)
+        for place in recipes:
+            self._asked[place] = self._asked[place][1:]
+        return Prepared(tuple(recipes), trouble=trouble)
+
+    def reread(self) -> tuple[int, ...]:
+        """Take in what the disk says now; the places whose recipe was another."""
+        before, self._stored = self._stored, Recipes(self._book.dataset.folder)
+        names = enumerate(row.relative for row in self._rows)
+        return tuple(place for place, name in names if before.of(name) != self._stored.of(name))
+
+    def _masked(self, place: int, path: Path, painted: Painted, _errand: Errand) -> Prepared:
+        write_mask(path, painted.mask())
+        (self.masked.add if marks_anything(painted.left_out) else self.masked.discard)(place)
+        return Prepared((place,), are_masks=True)
+
+    def words(self, place: int) -> str:
+        """What was done to a picture: `cropped, masked`; "" for nothing."""
+        recipe = self.recipe(place)
+        done = {
+            "cropped": recipe.crop is not None,
+            "turned": recipe.turns != 0,
+            "mirrored": recipe.mirrored,
+            "masked": place in self.masked,
+        }
+        return ", ".join(word for word, holds in done.items() if holds)
+
+
+def _titled(what: str, places: Sequence[int]) -> str:
+    return f"{what} a picture" if len(places) == 1 else f"{what} {len(places):,} pictures"

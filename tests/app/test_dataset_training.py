@@ -1,0 +1,101 @@
+"""What the page Dataset says of a training: buckets, what falls away, and the captions that are read."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from app.models_list import Models
+from app.pages.dataset import DatasetPage
+from app.queue import Queue
+from tests.app.stage import Engine
+from trainer.contract.train import TrainJob
+from trainer.home import Home
+
+SIZES = {"1.png": (512, 512), "2.png": (600, 600), "3.png": (1000, 500)}
+
+
+def job(**data: object) -> TrainJob:
+    tree = {"model": "starter", "data": {"folder": "elsewhere", **data}, "steps": {"total": 10, "batch_size": 2}}
+    return TrainJob.model_validate(tree)
+
+
+@pytest.fixture
+def page(qtbot: QtBot, home: Home, train_engine: Engine, tmp_path: Path) -> DatasetPage:
+    folder = tmp_path / "2_cat"
+    folder.mkdir()
+    for name, size in SIZES.items():
+        Image.new("RGB", size, (90, 120, 60)).save(folder / name)
+        (folder / name).with_suffix(".txt").write_text("cat, sofa, hat\n", encoding="utf-8")
+    made = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
+    qtbot.addWidget(made)
+    made.resize(1200, 760)
+    made.show()
+    with qtbot.waitSignals([made.folder.examined, made.views.training.worked_out]):
+        made.open_folder(tmp_path)
+    qtbot.waitUntil(lambda: made.views.buckets.table.model().rowCount() == 2)
+    return made
+
+
+def test_the_wide_picture_loses_its_ends_and_the_square_one_nothing(page: DatasetPage) -> None:
+    page.grid.go_to(0)
+    assert page.inspector.picture.kept_rect().isEmpty()
+    assert (
+        "Bucket 512 × 512, at its own scale; nothing is cut off. Shown 2 times"
+        in page.inspector.training.placement.text()
+    )
+    page.grid.go_to(2)
+    assert "Bucket 704 × 320, scaled by 0.70; 9 % are cut off" in page.inspector.training.placement.text()
+
+
+def test_the_settings_of_train_hold_as_soon_as_the_page_is_seen_again(page: DatasetPage, qtbot: QtBot) -> None:
+    page.grid.go_to(0)
+    page.hide()
+    page.views.training.ask = lambda: (job(repeats=5, buckets=False, captions={"prefix": "kiki,"}), None)
+    with qtbot.waitSignal(page.views.training.worked_out):
+        page.show()
+    assert "Shown 10 times" in page.inspector.training.placement.text()
+    assert page.inspector.training.caption.text() == "kiki, cat, sofa, hat"
+    assert not page.inspector.training.roll.isVisible()
+    assert page.views.buckets.table.model().rowCount() == 1
+
+
+def test_rolling_the_dice_shows_other_orders_of_the_tags(page: DatasetPage, qtbot: QtBot) -> None:
+    page.hide()
+    page.views.training.ask = lambda: (job(captions={"shuffle": True, "keep_tags": 0}), None)
+    with qtbot.waitSignal(page.views.training.worked_out):
+        page.show()
+    page.grid.go_to(1)
+    seen: set[str] = set()
+    for _ in range(40):
+        seen.add(page.inspector.training.caption.text())
+        page.inspector.training.roll.click()
+    assert len(seen) == 6
+    assert all(sorted(one.split(", ")) == ["cat", "hat", "sofa"] for one in seen)
+
+
+def test_a_click_on_a_bucket_shows_its_pictures(page: DatasetPage, qtbot: QtBot) -> None:
+    page.buckets()
+    table = page.views.buckets.table
+    table.clicked.emit(table.model().index(1, 0))
+    assert page.filter.query == "bucket:704x320"
+    qtbot.waitUntil(lambda: [Path(path).name for path in page._pictures.paths()] == ["3.png"])
+    assert page.grid.isVisible()
+
+
+def test_a_bucket_that_fills_no_batch_is_marked(page: DatasetPage, qtbot: QtBot) -> None:
+    page.hide()
+    page.views.training.ask = lambda: (job(), None)
+    with qtbot.waitSignal(page.views.training.worked_out):
+        page.show()
+    model = page.views.buckets.table.model()
+    assert [model.index(row, 3).data() for row in range(2)] == ["", ""]  # each is shown twice
+    page.hide()
+    page.views.training.ask = lambda: (
+        job().model_copy(update={"steps": job().steps.model_copy(update={"batch_size": 3})}),
+        None,
+    )
+    with qtbot.waitSignal(page.views.training.worked_out):
+        page.show()
+    assert [model.index(row, 3).data() for row in range(2)] == ["", "Fewer than a batch of 3"]

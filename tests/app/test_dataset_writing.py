@@ -1,0 +1,93 @@
+"""Changes of thousands of captions on the page Dataset: worked out in the pool, shown on their way, stopped whole."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.dataset_folder import AT_ONCE, DatasetFolder
+from app.widgets import writing_strip
+from app.widgets.writing_strip import WritingStrip
+from trainer.dataset import history
+from trainer.dataset.edits import AddTags
+from trainer.dataset.mending import Edit
+
+COUNT = AT_ONCE + 20
+
+
+@pytest.fixture
+def folder(qtbot: QtBot, tmp_path: Path) -> DatasetFolder:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(COUNT):
+        (pictures / f"{number}.png").write_bytes(b"")
+        (pictures / f"{number}.txt").write_bytes(b"cat\n")
+    made = DatasetFolder(tmp_path / "cache")
+    with qtbot.waitSignals([made.read, made.examined]):
+        made.open(pictures)
+    return made
+
+
+def texts(folder: DatasetFolder) -> set[bytes]:
+    assert folder.folder is not None
+    return {path.read_bytes() for path in folder.folder.glob("*.txt")}
+
+
+def test_mending_many_captions_is_worked_out_in_the_pool(qtbot: QtBot, folder: DatasetFolder) -> None:
+    threads: set[int] = set()
+    add = AddTags(("hat",))
+
+    def noted(text: str) -> str:
+        threads.add(threading.get_ident())
+        return add(text)
+
+    with qtbot.waitSignal(folder.rested):
+        folder.mend(Edit("Add a hat", tuple(range(COUNT)), noted))
+    assert threads.isdisjoint({threading.get_ident()})
+    assert len(threads) == 1
+    assert texts(folder) == {b"cat, hat\n"}
+    assert {row.caption for row in folder.rows} == {"cat, hat"}
+    assert [step.title for step in folder.steps()] == ["Add a hat"]
+    with qtbot.waitSignal(folder.rested):
+        folder.mend(Edit("Add a hat", tuple(range(COUNT)), noted))
+    assert len(folder.steps()) == 1, "where nothing changes there is no step"
+
+
+def test_a_batch_shows_how_far_it_is_and_is_stopped_whole(
+    qtbot: QtBot, folder: DatasetFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strip = WritingStrip(folder)
+    qtbot.addWidget(strip)
+    stopped, replace = threading.Event(), history.replace_at_once
+
+    def halfway(path: Path, data: bytes, *, sync_now: bool) -> None:
+        """The second half is written only after somebody has stopped it."""
+        if int(path.stem) > COUNT // 2:
+            assert stopped.wait(10)
+        replace(path, data, sync_now=sync_now)
+
+    monkeypatch.setattr(history, "replace_at_once", halfway)
+    assert strip.isHidden()
+    folder.write("Add a hat", folder.preview(AddTags(("hat",)), range(COUNT)))
+    assert {row.caption for row in folder.rows} == {"cat, hat"}
+    qtbot.waitUntil(lambda: not strip.isHidden())
+    with qtbot.waitSignal(folder.rested):
+        strip.stop.click()
+        stopped.set()
+    assert strip.isHidden()
+    assert texts(folder) == {b"cat\n"}
+    assert {row.caption for row in folder.rows} == {"cat"}
+    assert folder.steps() == ()
+
+
+def test_a_few_captions_show_nothing(qtbot: QtBot, folder: DatasetFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    strip = WritingStrip(folder)
+    qtbot.addWidget(strip)
+    shown: list[bool] = []
+    folder.progressed.connect(lambda _done, _total: shown.append(not strip.isHidden()))
+    monkeypatch.setattr(writing_strip, "MANY", COUNT)
+    with qtbot.waitSignal(folder.rested):
+        folder.write("Add a hat", folder.preview(AddTags(("hat",)), range(COUNT)))
+    assert shown
+    assert not any(shown)
