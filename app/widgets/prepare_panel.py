@@ -240,10 +240,7 @@ class PreparePanel(QWidget):
         size = self.crop_canvas.size_of_crop
         placed = self._buckets.place(size)
         self.crop_bar.show_bucket(placed.bucket_size)
-        words = fit_in_words(placed, size)
-        if self.crop_canvas.is_too_small():
-            words = f"{words}. This is smaller than the bucket: training has to enlarge it"
-        self._say(words, "warn" if self.crop_canvas.is_too_small() else "muted")
+        self._say(fit_in_words(placed, size), "warn" if self.crop_canvas.is_too_small() else "muted")
 
     # ---- Its mask
 

@@ -1,4 +1,4 @@
-"""The first hour, the deaths and the monkey once more in a real window, on a display of their own (Xvfb)."""
+"""The first hours, the deaths and the monkey once more in a real window, on a display of their own (Xvfb)."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 from tests.app.whole.driving import ROOT
 
-TESTS = ("test_first_hour.py", "test_reach.py", "test_monkey.py")
+TESTS = ("test_first_hour.py", "test_dataset_hour.py", "test_reach.py", "test_monkey.py")
 
 
 @pytest.mark.slow
