@@ -1,11 +1,11 @@
-"""One piece of slow work in a thread of the pool, with its outcome brought back to the GUI thread."""
+"""Slow work in a thread of the pool, each piece with its outcome brought back to the GUI thread."""
 
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
+from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal, Slot
 
 from app.priority import step_back
 from trainer.contract.errors import Cancelled, UserError
@@ -76,3 +76,34 @@ class Errand(QRunnable):
             raise
         else:
             self.told.done.emit(self._about, outcome)
+
+
+class Errands(QObject):
+    """Errands that are under way for one owner, kept until they have told their end. `failed` carries why one did."""
+
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._under_way: dict[object, Errand] = {}
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    def run(self, about: object, work: Callable[[Errand], object], then: Callable[[Any, Any], None]) -> None:
+        """`then`, a slot, gets `about` and the outcome in the GUI thread."""
+        errand = Errand(about, work)
+        errand.told.done.connect(self._done)
+        errand.told.done.connect(then)
+        errand.told.failed.connect(self._failed)
+        self._under_way[about] = errand
+        errand.start()
+
+    @Slot(object, object)
+    def _done(self, about: object, _outcome: object) -> None:
+        self._under_way.pop(about, None)
+
+    @Slot(object, str)
+    def _failed(self, about: object, why: str) -> None:
+        self._under_way.pop(about, None)
+        self.failed.emit(why)

@@ -1,12 +1,19 @@
 """What a search on the page Dataset gives, worked out in the pool."""
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
-from app.errand import Errand
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.dataset_folder import DatasetFolder
+from app.errand import Errand, Errands
+from app.widgets.dataset_filter import DatasetFilter
+from trainer.contract.errors import UserError
 from trainer.dataset.findings import Kind
-from trainer.dataset.query import Query, Row
+from trainer.dataset.query import Query, Row, compile_query
 from trainer.dataset.tags import counts
 
 KINDS = get_args(Kind)
@@ -35,3 +42,33 @@ def search(number: int, query: Query, rows: list[Row], errand: Errand) -> Found:
     uncaptioned = sum(1 for of in rows if not of.caption.strip())
     kinds = [(kind, problems[kind]) for kind in KINDS if problems[kind] and kind not in OF_CAPTIONS]
     return Found(number, places, tags, uncaptioned, kinds)
+
+
+class Searching(QObject):
+    """Searches the `folder` for what the filter says. `found` carries a Found; one that a later search has overtaken
+    is dropped."""
+
+    found = Signal(object)
+
+    def __init__(self, folder: DatasetFolder, filtered: DatasetFilter, errands: Errands, parent: QObject) -> None:
+        super().__init__(parent)
+        self._folder, self._filter, self._errands = folder, filtered, errands
+        self._numbers = itertools.count(1)
+        self._latest = 0
+
+    @Slot()
+    def search(self) -> None:
+        try:
+            query = compile_query(self._filter.query)
+        except UserError as error:
+            self._filter.say_fault(str(error))
+            return
+        self._filter.say_fault("")
+        self._latest = next(self._numbers)
+        work = partial(search, self._latest, query, self._folder.rows)
+        self._errands.run(("search", self._latest), work, self._take)
+
+    @Slot(object, object)
+    def _take(self, _about: object, found: Found) -> None:
+        if found.number == self._latest:
+            self.found.emit(found)
