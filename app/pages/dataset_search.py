@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import get_args
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.dataset_folder import DatasetFolder
 from app.errand import Errand, Errands
@@ -19,6 +19,8 @@ from trainer.dataset.tags import counts
 KINDS = get_args(Kind)
 OF_CAPTIONS = frozenset({"no caption", "empty caption"})
 """What the health check says too, but is counted anew at each change."""
+GATHERED = 150
+"""Milliseconds in which changes of the folder are gathered, to be searched once."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Searching(QObject):
         self._folder, self._filter, self._errands = folder, filtered, errands
         self._numbers = itertools.count(1)
         self._latest = 0
+        self._soon = QTimer(self, singleShot=True, interval=GATHERED)
+        self._soon.timeout.connect(self.search)
+        filtered.changed.connect(self.search)
+        folder.examined.connect(self.search)
+        folder.changed.connect(self._search_soon)
 
     @Slot()
     def search(self) -> None:
@@ -67,6 +74,21 @@ class Searching(QObject):
         self._latest = next(self._numbers)
         work = partial(search, self._latest, query, self._folder.rows)
         self._errands.run(("search", self._latest), work, self._take)
+
+    @Slot()
+    def _search_soon(self) -> None:
+        self._soon.start()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the folder changed, and is about to be searched anew."""
+        return self._soon.isActive()
+
+    @Slot()
+    def know_buckets(self) -> None:
+        """Pictures can be found by other buckets now."""
+        if "bucket:" in self._filter.query:
+            self.search()
 
     @Slot(object, object)
     def _take(self, _about: object, found: Found) -> None:

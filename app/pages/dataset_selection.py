@@ -15,6 +15,8 @@ class Selection(QObject):
     def __init__(self, folder: DatasetFolder, pictures: PictureList, grid: DatasetGrid, parent: QObject) -> None:
         super().__init__(parent)
         self._folder, self._pictures, self._grid = folder, pictures, grid
+        grid.rated.connect(self.rate)
+        grid.flagged.connect(self.flag)
 
     def selected(self) -> list[int]:
         return self._folder.places_of(self._grid.selected_paths())

@@ -48,6 +48,11 @@ class ShownPicture(QObject):
         grid.selected.connect(self.show_selection)
         grid.picked.connect(self._picked)
         inspector.written.connect(self._write)
+        inspector.added.connect(selection.add_tag)
+        inspector.removed.connect(selection.remove_tag)
+        folder.changed.connect(self._changed)
+        for prepared in (folder.prepared, folder.masked):
+            prepared.connect(self._prepared)
         folder.refused.connect(self._refused)
 
     def forget(self) -> None:
@@ -58,13 +63,15 @@ class ShownPicture(QObject):
         self.forget()
         self._inspector.show_none()
 
-    def changed(self, places: tuple[int, ...]) -> None:
+    @Slot(object)
+    def _changed(self, places: tuple[int, ...]) -> None:
         """Captions or marks are others now. What is being typed stays in its field."""
         if self._place in places and not self._inspector.is_edited:
             self.forget()
         self.show_selection()
 
-    def prepared(self, places: tuple[int, ...]) -> None:
+    @Slot(object)
+    def _prepared(self, places: tuple[int, ...]) -> None:
         """Recipes, or masks, are others now."""
         if self._place in places:
             self._show_size(self._place)

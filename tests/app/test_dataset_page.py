@@ -64,7 +64,7 @@ def problems(page: DatasetPage) -> dict[str, int]:
 
 def quiet(page: DatasetPage) -> bool:
     """Nothing is being searched any more."""
-    return not page._errands and not page._soon.isActive()
+    return not page._errands and not page.searching.is_due
 
 
 def select(page: DatasetPage, *rows: int) -> None:

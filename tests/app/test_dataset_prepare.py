@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.pages.dataset import DatasetPage
+from app.pages.dataset_listing import look
 from app.prepared import prepared_image
 from app.widgets.mask_canvas import MaskCanvas
 from tests.app.stage import Engine
@@ -98,7 +99,7 @@ def test_a_crop_that_is_drawn_becomes_the_recipe_and_the_file_stays(
     page.stop_work()
     assert near(saved(folder).crop, (300, 200, 900, 700))
     assert originals(folder) == before
-    assert page._look(page.folder.paths[0]).prepared == "cropped"
+    assert look(page.folder, page.folder.paths[0]).prepared == "cropped"
     crop = saved(folder).crop
     assert crop is not None
     assert f"{crop[2] - crop[0]} × {crop[3] - crop[1]} of 1200 × 800" in page.inspector.about.text()
@@ -225,7 +226,7 @@ def test_a_stroke_lands_in_the_mask_at_the_pixels_below_it_also_after_a_turn(
     assert mask.getpixel((100, 700)) == 0, "left out"
     assert [mask.getpixel(place) for place in ((700, 100), (100, 100), (1100, 700), (200, 700))] == [255] * 4
     assert originals(folder) == before
-    qtbot.waitUntil(lambda: page._look(page.folder.paths[0]).prepared == "turned, mirrored, masked")
+    qtbot.waitUntil(lambda: look(page.folder, page.folder.paths[0]).prepared == "turned, mirrored, masked")
 
 
 def test_what_is_painted_counts_as_much_as_was_chosen_and_can_be_undone(
@@ -310,5 +311,5 @@ def test_the_recipes_of_one_folder_stay_with_it(qtbot: QtBot, page: DatasetPage,
     page.folder.finish()
     assert json.loads((folder / ".gesso" / "recipes.json").read_text("utf-8"))["recipes"].keys() == {"1.png"}
     assert page.folder.preparing.recipe(0) == AS_IT_IS
-    assert not page._is_preparing
+    assert not page.close_up.is_preparing
     qtbot.waitUntil(lambda: quiet(page))
