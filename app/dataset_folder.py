@@ -1,6 +1,7 @@
 """The dataset that is open: its pictures, captions and marks, read and written in the pool, one thing at a time."""
 
 import itertools
+import shutil
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,6 +28,8 @@ from trainer.dataset.pictures import measure
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
 from trainer.dataset.tags import tags_of
+from trainer.files import folder_written_atomically
+from trainer.home import RESOURCES, Home
 from trainer.library.tokens import count_tokens, is_word
 
 TRAINING_SIDE = 512
@@ -74,9 +77,9 @@ class DatasetFolder(QObject):
     rested = Signal()
     examined = Signal()
 
-    def __init__(self, cache: Path, parent: QObject | None = None) -> None:
+    def __init__(self, home: Home, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._cache = cache
+        self._home = home
         self.report: HealthReport | None = None
         self.mended: Mended | None = None
         """What was done to files last, which can be undone."""
@@ -128,14 +131,20 @@ class DatasetFolder(QObject):
 
     # ---- Opening
 
-    def open(self, folder: Path) -> None:
+    def own(self, folder: Path) -> Path:
+        """The folder itself. For what ships with Gesso, which is not to be written into, a copy among the user's
+        datasets stands."""
+        return self._home.datasets / folder.name if folder.is_relative_to(RESOURCES) else folder
+
+    def open(self, asked: Path) -> None:
         """Read it in the pool. What was being read of another is left."""
+        folder = self.own(asked)
         for errand in self._reading.values():
             errand.cancel()
         if folder != self.folder:
             self.mended = None
         self.folder, self.report = folder, None
-        self._start(partial(_opened, folder), self._take_opened)
+        self._start(partial(_opened, folder, asked), self._take_opened)
 
     @Slot(object, object)
     def _take_opened(self, number: object, found: Opened) -> None:
@@ -160,7 +169,7 @@ class DatasetFolder(QObject):
         if is_first:
             self._start(partial(_measure, found), self._take_read)
         else:
-            self._start(partial(_examined, found, self._cache), self._take_report)
+            self._start(partial(_examined, found, self._home.cache), self._take_report)
 
     @Slot(object, object)
     def _take_report(self, number: object, report: HealthReport) -> None:
@@ -356,7 +365,10 @@ class DatasetFolder(QObject):
         self.changed.emit(tuple(range(len(self.rows))))
 
 
-def _opened(folder: Path, errand: Errand) -> Opened:
+def _opened(folder: Path, asked: Path, errand: Errand) -> Opened:
+    if folder != asked and not folder.exists():
+        with folder_written_atomically(folder) as partial_copy:
+            shutil.copytree(asked, partial_copy, dirs_exist_ok=True)
     dataset = scan(folder)
     errand.check()
     marks, recipes = Marks(folder), Recipes(folder)

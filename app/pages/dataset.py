@@ -52,7 +52,7 @@ class DatasetPage(QWidget):
 
     def __init__(self, home: Home, models: Models, queue: Queue) -> None:
         super().__init__()
-        self.folder = DatasetFolder(home.cache, self)
+        self.folder = DatasetFolder(home, self)
         self._pictures = PictureList(SIDE, self, read=Thumbnails(home, self.folder.recipe_of).read)
         self._errands = Errands(self)
         self.filter = DatasetFilter()
@@ -139,7 +139,7 @@ class DatasetPage(QWidget):
 
     def find_in(self, folder: Path, query: str) -> None:
         """Open a folder, if it is not open already, at the pictures that a search finds."""
-        if folder != self.folder.folder:
+        if self.folder.own(folder) != self.folder.folder:
             self.open_folder(folder)
         self.back()
         self.filter.set_query(query)

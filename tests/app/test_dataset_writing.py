@@ -12,6 +12,7 @@ from app.widgets.writing_strip import WritingStrip
 from trainer.dataset import history
 from trainer.dataset.edits import AddTags
 from trainer.dataset.mending import Edit
+from trainer.home import RESOURCES, Home
 
 COUNT = AT_ONCE + 20
 
@@ -23,7 +24,7 @@ def folder(qtbot: QtBot, tmp_path: Path) -> DatasetFolder:
     for number in range(COUNT):
         (pictures / f"{number}.png").write_bytes(b"")
         (pictures / f"{number}.txt").write_bytes(b"cat\n")
-    made = DatasetFolder(tmp_path / "cache")
+    made = DatasetFolder(Home(tmp_path / "home"))
     with qtbot.waitSignals([made.read, made.examined]):
         made.open(pictures)
     return made
@@ -91,3 +92,19 @@ def test_a_few_captions_show_nothing(qtbot: QtBot, folder: DatasetFolder, monkey
         folder.write("Add a hat", folder.preview(AddTags(("hat",)), range(COUNT)))
     assert shown
     assert not any(shown)
+
+
+def test_what_ships_with_gesso_is_copied_before_it_is_written_into(qtbot: QtBot, tmp_path: Path) -> None:
+    shipped, home = RESOURCES / "sample-dataset", Home(tmp_path / "home")
+    before = {path.name: path.read_bytes() for path in shipped.iterdir()}
+    for tag in ("hat", "scarf"):  # the second time the copy is there, with what was written
+        folder = DatasetFolder(home)
+        with qtbot.waitSignals([folder.read, folder.examined]):
+            folder.open(shipped)
+        assert folder.folder == home.datasets / "sample-dataset"
+        folder.edit(f"Added {tag!r}", AddTags((tag,)), range(len(folder.rows)))
+        folder.finish()
+    written = [path.read_text() for path in (home.datasets / "sample-dataset").glob("*.txt")]
+    assert len(written) == len(list(shipped.glob("*.txt")))
+    assert all(text.endswith(", hat, scarf") for text in map(str.rstrip, written))
+    assert {path.name: path.read_bytes() for path in shipped.iterdir()} == before

@@ -77,6 +77,7 @@ def rampage(window: MainWindow, qtbot: QtBot, drops: list[list[Path]], seconds: 
     watch = Watch(STALL, monkey.acts)
     watch.start()
     over = QTimer(interval=round(seconds * 1000), singleShot=True)
+    shipped = shipped_samples()
     try:
         with qtbot.captureExceptions() as exceptions, qtbot.waitSignal(over.timeout, timeout=PATIENCE * 3):
             over.start()
@@ -89,6 +90,11 @@ def rampage(window: MainWindow, qtbot: QtBot, drops: list[list[Path]], seconds: 
     assert window.isVisible(), f"the window was closed: {list(monkey.acts)}"
     assert monkey.count > seconds * 5, "the monkey hardly moved"
     assert not watch.stalls, watch.in_words()
+    assert shipped_samples() == shipped, "what ships with Gesso was written into"
+
+
+def shipped_samples() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (RESOURCES / "sample-dataset").iterdir() if path.is_file()}
 
 
 def test_ten_seconds_of_a_monkey(window: MainWindow, qtbot: QtBot, drops: list[list[Path]]) -> None:
