@@ -57,7 +57,8 @@ def look_at(path: Path) -> Look:
         seen = glance(data, path, SIDE)
     except PictureError as error:
         return Look(error.reason, error.fix)
-    small = seen.picture.reduce(max(1, max(seen.picture.size) // SIDE))
+    share = max(seen.picture.size) // SIDE
+    small = seen.picture.reduce(share) if share > 1 else seen.picture
     grey = small.convert("L")
     return Look(
         width=seen.size.width,
