@@ -206,7 +206,7 @@ def about_file(item: Item, format: str, remarks: tuple[str, ...]) -> Iterator[Fi
     """What is odd about a good picture's file: the remarks of its decoding, and a name that does not fit its format."""
     for remark in remarks:
         yield Finding(item.path, "note", remark, "Nothing, if that is what you want.", "several frames")
-    extension = item.path.suffix[1:].lower()
+    extension = item.name.rpartition(".")[2].lower()
     if extension not in _FORMAT_EXTENSIONS[format]:
         reason = f"It is a {format} picture named .{extension}; that works here, and not in every program."
         fix = f"Rename it to end in .{true_extension(format)}."

@@ -138,7 +138,7 @@ def examine(
 
 
 def _of_scan(dataset: Dataset) -> Iterator[Problem]:
-    places = places_by_path(dataset)
+    places = places_by_path(dataset) if dataset.findings else {}
     for finding in dataset.findings:
         mine = places.get(finding.path, ())
         yield _problem(finding, mine, _for_scanned(finding, [(place, dataset.items[place]) for place in mine]))
@@ -189,11 +189,12 @@ def _of_pictures(
     dataset: Dataset, looks: Sequence[Look], recipes: Sequence[Recipe], buckets: Buckets
 ) -> Iterator[Problem]:
     for place, (item, look, recipe) in enumerate(zip(dataset.items, looks, recipes, strict=True)):
-        out = MoveAway(_TAKE_OUT, (item.path,))
+        path = item.path
+        out = MoveAway(_TAKE_OUT, (path,))
         if look.problem:
             yield _problem(unreadable(item, look.problem, look.fix), (place,), (out,))
             continue
-        mask = mask_path(item.path)
+        mask = mask_path(path)
         if mask.is_file():
             try:
                 read_header(mask)
@@ -207,7 +208,7 @@ def _of_pictures(
         if look.sharp is not None and look.sharp < BLURRED_BELOW:
             reason = "It looks blurred: nothing in it is sharp, even at 512 pixels."
             fix = "Leave it out, unless that is the look you want to teach."
-            yield Problem("blurred", "warning", (item.path,), (place,), reason, fix, (out,))
+            yield Problem("blurred", "warning", (path,), (place,), reason, fix, (out,))
 
 
 def _renamed(item: Item, look: Look) -> tuple[Mending, ...]:
@@ -240,14 +241,15 @@ def _read(dataset: Dataset, captions: Captions, language: Language) -> tuple[lis
 
 def _heavy_folders(dataset: Dataset) -> Iterator[Problem]:
     """A folder whose pictures, with their repeats, are shown over four times as often as those of the next one."""
-    weights: Counter[Path] = Counter()
+    weights: Counter[str] = Counter()
     for item in dataset.items:
-        weights[item.path.parent] += item.repeats
-    named = {item.path.parent for item in dataset.items if item.class_words}
-    ranked = [(folder, weight) for folder, weight in weights.most_common() if folder in named]
+        if item.class_words:
+            weights[item.head] += item.repeats
+    ranked = weights.most_common(2)
     if len(ranked) > 1 and ranked[0][1] > _OUTWEIGHS * ranked[1][1]:
-        (folder, weight), (following, less) = ranked[:2]
+        (head, weight), (less_head, less) = ranked
+        folder, following = Path(head), Path(less_head)
         reason = f"Its pictures are shown {weight} times in an epoch, those of {shown(following.name)} {less} times."
         fix = f"Raise the repeats of {shown(following.name)} in its name, or add pictures to it."
-        places = tuple(place for place, item in enumerate(dataset.items) if item.path.parent == folder)
+        places = tuple(place for place, item in enumerate(dataset.items) if item.head == head)
         yield Problem("folder balance", "note", (folder,), places, reason, fix)

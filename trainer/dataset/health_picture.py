@@ -13,12 +13,12 @@ from typing import cast
 
 from trainer.contract.errors import UserError
 from trainer.dataset.items import Item
-from trainer.dataset.phash import phash, thumbnail
+from trainer.dataset.phash import coarsened, phash, thumbnail
 from trainer.dataset.pictures import PictureError, Size, glance, read_bytes
 from trainer.dataset.sharpness import SIDE, sharpness
 from trainer.files import write_text_atomically
 
-CACHE_FORMAT = 2
+CACHE_FORMAT = 3
 """Grows when what is measured changes, so that older caches are measured anew."""
 
 _THREADS = 2
@@ -59,7 +59,7 @@ def look_at(path: Path) -> Look:
         return Look(error.reason, error.fix)
     share = max(seen.picture.size) // SIDE
     small = seen.picture.reduce(share) if share > 1 else seen.picture
-    grey = small.convert("L")
+    coarse = coarsened(small)
     return Look(
         width=seen.size.width,
         height=seen.size.height,
@@ -67,9 +67,9 @@ def look_at(path: Path) -> Look:
         remarks=seen.remarks,
         content=hashlib.sha256(data).hexdigest(),
         length=len(data),
-        shape=phash(grey),
-        colours=thumbnail(small).hex(),
-        sharp=sharpness(grey),
+        shape=phash(coarse),
+        colours=thumbnail(coarse).hex(),
+        sharp=sharpness(small),
     )
 
 
