@@ -22,6 +22,7 @@ from trainer.contract.run import Run
 from trainer.dataset.book import CaptionBook
 from trainer.dataset.items import scan
 from trainer.dataset.readings import read_readings
+from trainer.dataset.recipes import Recipe, Recipes
 from trainer.dataset.tag_scores import retag
 from trainer.engine.execute import Session, execute_reporting
 from trainer.home import Home
@@ -133,6 +134,24 @@ def test_what_is_known_of_a_picture_is_not_asked_again(
     told = Told()
     run.caption(job(folder, {"kind": "wd", "threshold": 0.5}, only=("renamed.png",)), told.run, home)
     assert told.captioned["renamed.png"] == ("written", "red sky, ^_^")
+
+
+def test_captioners_look_at_the_picture_that_training_sees(folder: Path, tagger: str, home: Home) -> None:
+    both = Image.new("RGB", (16, 8), COLORS["b"])
+    both.paste(COLORS["a"], (8, 0, 16, 8))
+    both.save(folder / "both.png")
+    asked = job(folder, mode="replace", only=("both.png",))
+    tags: list[str] = []
+    for crop in (None, (0, 0, 8, 8), (8, 0, 16, 8)):
+        recipes = Recipes(folder)
+        recipes.set("both.png", Recipe(crop=crop))
+        recipes.save()
+        told = Told()
+        run.caption(asked, told.run, home)
+        tags.append(told.captioned["both.png"][1])
+    whole, left, right = tags
+    assert (left, right) == ("kiki, blue (sea)", "red sky")
+    assert whole not in (left, right)
 
 
 def test_another_model_of_the_same_name_is_asked(folder: Path, tagger: str, home: Home) -> None:

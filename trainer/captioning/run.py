@@ -1,4 +1,5 @@
-"""The job: a folder of pictures, each read once, looked at by every captioner that takes part, and captioned.
+"""The job: a folder of pictures, each read once, prepared as for training (turned, mirrored, cropped), looked at by every
+captioner that takes part, and captioned.
 
 What is said belongs to its picture from beginning to end: path and text travel together. Everything that was said is
 kept in the dataset's folder before a caption is written, so a run that was stopped goes on where it was.
@@ -6,10 +7,11 @@ kept in the dataset's folder before a caption is written, so a run that was stop
 
 import contextlib
 import hashlib
+import json
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from trainer.dataset.items import Dataset, Item, scan
 from trainer.dataset.names import shown
 from trainer.dataset.pictures import PictureError, decode, read_bytes
 from trainer.dataset.readings import Readings
+from trainer.dataset.recipes import Recipe, Recipes
 from trainer.dataset.tag_scores import Reading
 from trainer.home import Home
 
@@ -50,7 +53,12 @@ def caption(job: CaptionJob, run: Run, home: Home) -> tuple[Path, ...]:
     with _captioners(job, folder, run, home) as captioners:
         batch = job.batch or max((one.opened.captioner.batch for one in captioners.values()), default=64)
         writer = CaptionWriter(job, CaptionBook(dataset, extension=job.extension), run, len(items))
-        with contextlib.closing(_looked_at(items, captioners, batch, run)) as looked:
+        recipes = Recipes(folder)
+        if recipes.note:
+            run.warn(
+                recipes.note, "Prepare the pictures again that were cropped or turned, and caption them after that."
+            )
+        with contextlib.closing(_looked_at(items, recipes, captioners, batch, run)) as looked:
             while chunk := tuple(islice(looked, batch)):
                 said = _read(chunk, captioners, job, run)
                 run.check()
@@ -123,14 +131,14 @@ class _Looked:
 
 
 def _looked_at(
-    items: Sequence[Item], captioners: Mapping[CaptionerName, _Taking], batch: int, run: Run
+    items: Sequence[Item], recipes: Recipes, captioners: Mapping[CaptionerName, _Taking], batch: int, run: Run
 ) -> Generator[_Looked]:
     """The pictures that can be read, in order, some of them read ahead in threads."""
     if not captioners:
         yield from (_Looked(item, "", {}) for item in items)
         return
     waiting = iter(items)
-    with _Ahead(captioners) as pool:
+    with _Ahead(recipes, captioners) as pool:
         for item in islice(waiting, AHEAD * batch):
             pool.add(item)
         while pool.futures:
@@ -147,9 +155,9 @@ def _looked_at(
 class _Ahead:
     """Pictures in order, read by threads. Leaving drops what was not begun, and waits for the rest."""
 
-    def __init__(self, captioners: Mapping[CaptionerName, _Taking]) -> None:
+    def __init__(self, recipes: Recipes, captioners: Mapping[CaptionerName, _Taking]) -> None:
         self.futures: deque[Future[_Looked | PictureError]] = deque()
-        self._captioners = captioners
+        self._recipes, self._captioners = recipes, captioners
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="read-pictures")
 
     def __enter__(self) -> "_Ahead":
@@ -159,14 +167,14 @@ class _Ahead:
         self._threads.shutdown(cancel_futures=True)
 
     def add(self, item: Item) -> None:
-        self.futures.append(self._threads.submit(_look, item, self._captioners))
+        self.futures.append(self._threads.submit(_look, item, self._recipes.of(item.relative), self._captioners))
 
 
-def _look(item: Item, captioners: Mapping[CaptionerName, _Taking]) -> _Looked | PictureError:
-    """Read a picture once for all captioners; decoded only if one of them doesn't know it."""
+def _look(item: Item, recipe: Recipe, captioners: Mapping[CaptionerName, _Taking]) -> _Looked | PictureError:
+    """Read a picture once for all captioners; decoded only if one of them doesn't know it as it is prepared now."""
     try:
         data = read_bytes(item.path)
-        content = hashlib.sha256(data).hexdigest()
+        content = _content(data, recipe)
         told: dict[CaptionerName, Prepared | Reading] = {}
         for name, taking in captioners.items():
             known = taking.kept.known(item.relative, content, taking.opened.key)
@@ -174,12 +182,20 @@ def _look(item: Item, captioners: Mapping[CaptionerName, _Taking]) -> _Looked | 
                 told[name] = known
         unknown: list[CaptionerName] = [name for name in captioners if name not in told]
         if unknown:
-            picture = decode(data, item.path).picture
+            picture = recipe(decode(data, item.path).picture)
             for name in unknown:
                 told[name] = captioners[name].opened.captioner.prepare(picture)
     except PictureError as error:
         return error
     return _Looked(item, content, told)
+
+
+def _content(data: bytes, recipe: Recipe) -> str:
+    """What a captioner sees, as a hex SHA-256: of the file alone where nothing is done to its picture."""
+    digest = hashlib.sha256(data)
+    if not recipe.changes_nothing:
+        digest.update(json.dumps(asdict(recipe)).encode())
+    return digest.hexdigest()
 
 
 def _read(

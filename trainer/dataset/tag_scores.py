@@ -41,7 +41,7 @@ _ESCAPED = re.compile(r"([\\()])")
 class Reading:
     """What one captioner said of one picture: a sentence, or how sure it is of each tag, spelled as in its list.
 
-    `picture` is the path within the dataset, `content` the SHA-256 of the file that was looked at. `key` stands for the
+    `picture` is the path within the dataset, `content` the SHA-256 of what was looked at. `key` stands for the
     model and for all settings that change what is said; `model` is its name.
     """
 
