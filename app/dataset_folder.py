@@ -1,59 +1,35 @@
 """The dataset that is open: its pictures, captions and marks, read and written in the pool, one thing at a time."""
 
 import itertools
-import shutil
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
+from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal, Slot
 
+from app import dataset_writing
 from app.dataset_preparing import Prepared, Preparing
+from app.dataset_reading import Opened, examined, fill, measure_pictures, open_folder, read_captions
 from app.errand import Errand
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.edits import Operation
-from trainer.dataset.health import HealthReport, examine
-from trainer.dataset.health_problem import Language
-from trainer.dataset.history import ChangedOutside, Watch
-from trainer.dataset.items import Captions, Dataset, scan
+from trainer.dataset.health import HealthReport
+from trainer.dataset.history import ChangedOutside
 from trainer.dataset.marks import Flag, Marks
-from trainer.dataset.masks import mask_path
 from trainer.dataset.mending import Edit, FileMending, Mended, Mending, mend, undo
-from trainer.dataset.pictures import measure
 from trainer.dataset.query import Row
-from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
-from trainer.dataset.tags import tags_of
-from trainer.files import folder_written_atomically
+from trainer.dataset.recipes import AS_IT_IS, Recipe
 from trainer.home import RESOURCES, Home
-from trainer.library.tokens import count_tokens, is_word
 
-TRAINING_SIDE = 512
-"""Pixels at which the health check, and what training will see, take the pictures to be trained."""
-PAUSE = 300.0
-"""Seconds after which typing in the same caption is another step."""
+EXAMINED_AFTER = 1000
+"""Milliseconds without a further change until the health of the pictures is looked at anew."""
 Work = Callable[..., Any]
 """Called with its errand: the places that it changed, or why it did not."""
 AT_ONCE = 500
-"""Captions or sizes read between two looks at whether they are still wanted, and edited while the window waits."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What the disk says of a folder, before any caption is read."""
-
-    book: CaptionBook
-    marks: Marks
-    recipes: Recipes
-    rows: list[Row]
-    paths: list[str]
-    places: dict[str, int]
-    masked: set[int] = field(default_factory=set[int])
-    """Places with a mask."""
+"""So many captions are edited while the window waits."""
 
 
 class DatasetFolder(QObject):
@@ -96,6 +72,9 @@ class DatasetFolder(QObject):
         self._turn: Work | None = None
         self._writing: Errand | None = None
         self._numbers = itertools.count(1)
+        self._examination = 0
+        self._examine_soon = QTimer(self, singleShot=True, interval=EXAMINED_AFTER)
+        self._examine_soon.timeout.connect(self._examine)
 
     # ---- What is there
 
@@ -139,12 +118,11 @@ class DatasetFolder(QObject):
     def open(self, asked: Path) -> None:
         """Read it in the pool. What was being read of another is left."""
         folder = self.own(asked)
-        for errand in self._reading.values():
-            errand.cancel()
+        self._stop_reading()
         if folder != self.folder:
             self.mended = None
         self.folder, self.report = folder, None
-        self._start(partial(_opened, folder, asked), self._take_opened)
+        self._start(partial(open_folder, folder, asked), self._take_opened)
 
     @Slot(object, object)
     def _take_opened(self, number: object, found: Opened) -> None:
@@ -153,11 +131,11 @@ class DatasetFolder(QObject):
         self._book, self._marks, self.rows, self.is_read = found.book, found.marks, found.rows, False
         self._turn = None
         self.paths, self._places = found.paths, found.places
-        self._preparing = Preparing(found, self._put, self.prepared.emit)
+        self._preparing = Preparing(found, self._put, self._take_prepared)
         self.opened.emit()
         for note in filter(None, (*found.book.notes, found.marks.note, found.recipes.note)):
             self.trouble.emit(note)
-        self._start(partial(_read_captions, found), self._take_read)
+        self._start(partial(read_captions, found), self._take_read)
 
     @Slot(object, object)
     def _take_read(self, number: object, found: Opened) -> None:
@@ -167,13 +145,22 @@ class DatasetFolder(QObject):
         self.is_read = True
         self.read.emit()
         if is_first:
-            self._start(partial(_measure, found), self._take_read)
+            self._start(partial(measure_pictures, found, self.preparing.recipe), self._take_read)
         else:
-            self._start(partial(_examined, found, self._home.cache), self._take_report)
+            self._examine()
+
+    @Slot()
+    def _examine(self) -> None:
+        """Look at the health of what is there now; what an earlier look would have said is not waited for."""
+        if self._examination in self._reading:
+            self._reading[self._examination].cancel()
+        work = partial(examined, self.book.dataset, self.book, self._home.cache)
+        self._examination = self._start(work, self._take_report)
 
     @Slot(object, object)
     def _take_report(self, number: object, report: HealthReport) -> None:
-        if self._reading.pop(number, None) is None or report.dataset is not self.book.dataset:
+        self._reading.pop(number, None)
+        if number != self._examination or report.dataset is not self.book.dataset:
             return
         self.report = report
         found = report.by_place()
@@ -211,7 +198,7 @@ class DatasetFolder(QObject):
     def _stopped(self, number: object) -> None:
         self._reading.pop(number, None)
 
-    def _start(self, work: Callable[[Errand], Any], then: Callable[[object, Any], None]) -> None:
+    def _start(self, work: Callable[[Errand], Any], then: Callable[[object, Any], None]) -> int:
         number = next(self._numbers)
         errand = Errand(number, work)
         errand.told.done.connect(then)
@@ -219,11 +206,16 @@ class DatasetFolder(QObject):
         errand.told.stopped.connect(self._stopped)
         self._reading[number] = errand
         errand.start()
+        return number
+
+    def _stop_reading(self) -> None:
+        self._examine_soon.stop()
+        for errand in self._reading.values():
+            errand.cancel()
 
     def finish(self) -> None:
         """What was asked for is written when this comes back: the window closes."""
-        for errand in self._reading.values():
-            errand.cancel()
+        self._stop_reading()
         works = [*self._waiting]
         self._waiting.clear()
         QThreadPool.globalInstance().waitForDone()
@@ -238,16 +230,16 @@ class DatasetFolder(QObject):
     def write(self, title: str, changes: Sequence[Change], *, merge: str = "") -> None:
         """As one step that can be undone; with the same `merge` as the step before it, as a part of that one."""
         for change in changes:  # shown at once, so that what is typed next goes on from it
-            _fill(self.rows[change.place], change.after or "")
+            fill(self.rows[change.place], change.after or "")
         if changes:
-            self._put(partial(_applied, self.book, title, changes, merge))
+            self._put(partial(dataset_writing.apply, self.book, title, changes, merge))
 
     def edit(self, title: str, operation: Operation, places: Sequence[int]) -> None:
         """Write what the operation changes as one step, if anything; of many captions it is worked out in the pool."""
         if len(places) <= AT_ONCE:
             self.write(title, self.preview(operation, places))
         else:
-            self._put(partial(_edited, self.book, title, operation, tuple(places)))
+            self._put(partial(dataset_writing.edit, self.book, title, operation, tuple(places)))
 
     def stop_writing(self) -> None:
         """Give up what is being written now: all of its files become what they were before it. What was asked for
@@ -257,11 +249,11 @@ class DatasetFolder(QObject):
 
     def undo(self) -> None:
         if self._book is not None:
-            self._put(partial(_turned, self._book.undo, self.preparing))
+            self._put(partial(dataset_writing.turn, self._book.undo, self.preparing))
 
     def redo(self) -> None:
         if self._book is not None:
-            self._put(partial(_turned, self._book.redo, self.preparing))
+            self._put(partial(dataset_writing.turn, self._book.redo, self.preparing))
 
     def turn_the_rest(self) -> None:
         """Undo, or redo, what was stuck last, and leave what others changed as it is."""
@@ -276,8 +268,8 @@ class DatasetFolder(QObject):
     def look_again(self, places: Sequence[int]) -> None:
         """Take in what other programs, and the engine, wrote meanwhile."""
         if self._book is not None:
-            self._put(partial(_looked_again, self.book, places))
-            self._put(partial(_reread, self.preparing))
+            self._put(partial(dataset_writing.look_again, self.book, places))
+            self._put(partial(dataset_writing.reread, self.preparing))
 
     def rate(self, places: Sequence[int], stars: int) -> None:
         for place in places:
@@ -297,7 +289,7 @@ class DatasetFolder(QObject):
             marks.set_stars(rows[place].relative, rows[place].stars)
             marks.set_flag(rows[place].relative, rows[place].flag)
         self.changed.emit(tuple(places))
-        self._put(lambda _errand: _saved(marks))
+        self._put(partial(dataset_writing.save, marks))
 
     def _put(self, work: Work) -> None:
         """Whatever is open when it is done, it is about what is open now."""
@@ -324,7 +316,10 @@ class DatasetFolder(QObject):
         if book is not self._book:
             places = ()
         if isinstance(places, Prepared):
-            (self.masked if places.are_masks else self.prepared).emit(places.places)
+            if places.are_masks:
+                self.masked.emit(places.places)
+            else:
+                self._take_prepared(places.places)
             if places.trouble:
                 self.trouble.emit(places.trouble)
             places = ()
@@ -333,8 +328,9 @@ class DatasetFolder(QObject):
             self.stuck.emit(places.title)
             places = ()
         for place in places:
-            _fill(self.rows[place], self.book.caption(place).text)
+            fill(self.rows[place], self.book.caption(place).text)
         if places:
+            self._examine_soon.start()
             self.changed.emit(places)
         self._write_next()
 
@@ -351,6 +347,14 @@ class DatasetFolder(QObject):
                     pass
         self._write_next()
 
+    def _take_prepared(self, places: tuple[int, ...]) -> None:
+        """They have another recipe now, and with it another size."""
+        for place in places:
+            self.rows[place].width, self.rows[place].height = self.preparing.size(place)
+        if places:
+            self._examine_soon.start()
+            self.prepared.emit(places)
+
     @Slot(object)
     def _writing_stopped(self, about: tuple[CaptionBook, Work]) -> None:
         self._writing = None
@@ -361,58 +365,8 @@ class DatasetFolder(QObject):
     def _show_what_is(self) -> None:
         """The captions as they are, where the rows ran ahead of what was to be written."""
         for place, row in enumerate(self.rows):
-            _fill(row, self.book.caption(place).text)
+            fill(row, self.book.caption(place).text)
         self.changed.emit(tuple(range(len(self.rows))))
-
-
-def _opened(folder: Path, asked: Path, errand: Errand) -> Opened:
-    if folder != asked and not folder.exists():
-        with folder_written_atomically(folder) as partial_copy:
-            shutil.copytree(asked, partial_copy, dirs_exist_ok=True)
-    dataset = scan(folder)
-    errand.check()
-    marks, recipes = Marks(folder), Recipes(folder)
-    rows: list[Row] = []
-    for item in dataset.items:
-        rows.append(Row(item.relative, stars=marks.stars(item.relative), flag=marks.flag(item.relative)))
-    paths = [item.head + item.name for item in dataset.items]
-    return Opened(CaptionBook(dataset), marks, recipes, rows, paths, {path: place for place, path in enumerate(paths)})
-
-
-def _read_captions(found: Opened, errand: Errand) -> Opened:
-    for place, row in enumerate(found.rows):
-        if place % AT_ONCE == 0:
-            errand.check()
-        _fill(row, found.book.caption(place).text)
-    return found
-
-
-def _measure(found: Opened, errand: Errand) -> Opened:
-    """The sizes, from the heads of the files, and who has a mask. A picture that can't be read keeps 0."""
-    for place, row in enumerate(found.rows):
-        if place % AT_ONCE == 0:
-            errand.check()
-        if mask_path(found.book.dataset.items[place].path).is_file():
-            found.masked.add(place)
-        with suppress(UserError):  # the health check says what is the matter with it
-            row.width, row.height = measure(found.book.dataset.items[place].path)
-    return found
-
-
-def _examined(found: Opened, cache: Path, errand: Errand) -> HealthReport:
-    return examined(found.book.dataset, found.book, cache, errand)
-
-
-def examined(
-    dataset: Dataset, captions: Captions, cache: Path, errand: Errand, side: int = TRAINING_SIDE
-) -> HealthReport:
-    """The health of a dataset for a training at side x side pixels; what was seen before comes from the cache."""
-
-    def watch(_done: int, _total: int) -> None:
-        errand.check()
-
-    language = Language(count_tokens, is_word, "tokens")
-    return examine(dataset, captions, resolution=side, language=language, watch=watch, cache=cache)
 
 
 def _mend(mending: FileMending, folder: Path, _errand: Errand) -> Mended:
@@ -421,65 +375,3 @@ def _mend(mending: FileMending, folder: Path, _errand: Errand) -> Mended:
 
 def _bring_back(mended: Mended, _errand: Errand) -> None:
     undo(mended)
-
-
-def _fill(row: Row, text: str) -> None:
-    row.caption, row.tags = text, tags_of(text)
-
-
-def _places(step: Step | None) -> tuple[int, ...]:
-    return tuple(change.place for change in step.changes) if step is not None else ()
-
-
-def _applied(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, errand: Errand) -> tuple[int, ...]:
-    return _places(book.apply(title, changes, merge=merge, pause=PAUSE, watch=_watch(errand)))
-
-
-def _edited(
-    book: CaptionBook, title: str, operation: Operation, places: Sequence[int], errand: Errand
-) -> tuple[int, ...]:
-    changes = book.preview(checked(operation, errand), places)
-    return _places(book.apply(title, changes, watch=_watch(errand))) if changes else ()
-
-
-def checked(operation: Operation, errand: Errand) -> Operation:
-    """The same operation, which the errand can be cancelled in the midst of."""
-
-    def edit(text: str) -> str:
-        errand.check()
-        return operation(text)
-
-    return edit
-
-
-def _watch(errand: Errand) -> Watch:
-    def watch(done: int, total: int) -> None:
-        errand.check()
-        errand.progress(done, total)
-
-    return watch
-
-
-def _turned(
-    turn: Callable[..., Step | None], preparing: Preparing, errand: Errand, *, leave_changed: bool = False
-) -> tuple[int, ...] | Prepared | ChangedOutside:
-    """Undo or redo what is next: a change of recipes, or of captions."""
-    try:
-        step = turn(leave_changed=leave_changed, watch=_watch(errand))
-    except ChangedOutside as error:
-        return error
-    return _places(step) if step is None or step.captions else Prepared(preparing.reread())
-
-
-def _looked_again(book: CaptionBook, places: Sequence[int], _errand: Errand) -> tuple[int, ...]:
-    book.look_again()
-    return book.reread(places)
-
-
-def _reread(preparing: Preparing, _errand: Errand) -> Prepared:
-    return Prepared(preparing.reread())
-
-
-def _saved(marks: Marks) -> tuple[int, ...]:
-    marks.save()
-    return ()

@@ -56,7 +56,8 @@ class Painted:
 
 
 class Opened(Protocol):
-    """What of a folder matters here. `places` are those of the paths, `masked` those with a mask."""
+    """What of a folder matters here. `places` are those of the paths, `sizes` those of the upright pictures that
+    are known, `masked` the places with a mask."""
 
     @property
     def book(self) -> CaptionBook: ...
@@ -66,6 +67,8 @@ class Opened(Protocol):
     def rows(self) -> Sequence[Row]: ...
     @property
     def places(self) -> Mapping[str, int]: ...
+    @property
+    def sizes(self) -> Mapping[int, Size]: ...
     @property
     def masked(self) -> set[int]: ...
 
@@ -79,7 +82,7 @@ class Preparing:
 
     def __init__(self, opened: Opened, put: Callable[[Work], None], told: Callable[[tuple[int, ...]], None]) -> None:
         self._book, self._stored, self._rows = opened.book, opened.recipes, opened.rows
-        self._places, self.masked = opened.places, opened.masked
+        self._places, self._sizes, self.masked = opened.places, opened.sizes, opened.masked
         self._put, self._told = put, told
         self._asked: dict[int, list[Recipe]] = {}
         """What was asked for and is not written yet, by place; the last of each holds."""
@@ -95,8 +98,12 @@ class Preparing:
 
     def size(self, place: int) -> Size:
         """Of the prepared picture; (0, 0) while its own size is not known."""
-        own = self._own_size(place)
+        own = self.own_size(place)
         return self.recipe(place).size(own) if all(own) else own
+
+    def own_size(self, place: int) -> Size:
+        """Of the upright picture, before its recipe; (0, 0) while it is not known."""
+        return self._sizes.get(place, Size(0, 0))
 
     # ---- Changing
 
@@ -114,13 +121,13 @@ class Preparing:
         way = "right" if turns > 0 else "left"
         self.change(
             _titled(f"Turned {way}", places),
-            {place: self.recipe(place).then_turned(self._own_size(place), turns) for place in self._known(places)},
+            {place: self.recipe(place).then_turned(self.own_size(place), turns) for place in self._known(places)},
         )
 
     def mirror(self, places: Sequence[int]) -> None:
         self.change(
             _titled("Mirrored", places),
-            {place: self.recipe(place).then_mirrored(self._own_size(place)) for place in self._known(places)},
+            {place: self.recipe(place).then_mirrored(self.own_size(place)) for place in self._known(places)},
         )
 
     def write_mask(self, place: int, path: Path, painted: Painted) -> None:
@@ -129,10 +136,7 @@ class Preparing:
 
     def _known(self, places: Sequence[int]) -> list[int]:
         """Those whose crop can follow a turn: it needs their size."""
-        return [place for place in places if self.recipe(place).crop is None or all(self._own_size(place))]
-
-    def _own_size(self, place: int) -> Size:
-        return Size(self._rows[place].width, self._rows[place].height)
+        return [place for place in places if self.recipe(place).crop is None or all(self.own_size(place))]
 
     # ---- In the pool
 

@@ -63,6 +63,12 @@ def test_turns_and_mirrors_go_on_from_what_is_seen(folder: Path, capfd: pytest.C
     assert Recipes(folder).of("cat.png") == Recipe(crop=(0, 0, 30, 60))
 
 
+def test_pictures_are_found_by_their_prepared_size(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said(capfd, folder, "--query", "cat", "--crop", "0,0,30,60", "--apply")
+    assert main(["dataset", "tags", str(folder), "--query", "width:<80"]) == 0
+    assert capfd.readouterr().out.split() == ["1", "cat"]
+
+
 def test_all_of_a_picture_is_no_crop_and_nothing_is_no_change(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert said(capfd, folder, "--crop", "0,0,100,100", "--apply") == ["Nothing would change."]
     assert not (folder / ".gesso" / "recipes.json").exists()

@@ -61,7 +61,8 @@ class Searching(QObject):
         self._soon.timeout.connect(self.search)
         filtered.changed.connect(self.search)
         folder.examined.connect(self.search)
-        folder.changed.connect(self._search_soon)
+        for changed in (folder.changed, folder.prepared):
+            changed.connect(self._search_soon)
 
     @Slot()
     def search(self) -> None:

@@ -109,8 +109,9 @@ class ShownPicture(QObject):
         self._show_size(place)
 
     def _show_size(self, place: int) -> None:
-        of, size = self._folder.rows[place], self._folder.preparing.size(place)
-        own = f" of {of.width} × {of.height}" if self._folder.preparing.recipe(place).crop else ""
+        preparing, of = self._folder.preparing, self._folder.rows[place]
+        size, whole = preparing.size(place), preparing.own_size(place)
+        own = f" of {whole.width} × {whole.height}" if preparing.recipe(place).crop else ""
         words = f"{size.width} × {size.height}{own}  ·  " if size.width else ""
         self._inspector.about.setText(f"{words}{of.relative}")
 

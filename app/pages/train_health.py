@@ -8,7 +8,7 @@ from typing import Literal
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
-from app.dataset_folder import examined
+from app.dataset_reading import examined
 from app.errand import Errand
 from app.widgets.basics import IconKeeper, button
 from trainer.dataset.findings import Kind, Severity

@@ -7,7 +7,8 @@ from functools import partial
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSpinBox, QStackedWidget, QVBoxLayout, QWidget
 
-from app.dataset_folder import DatasetFolder, checked
+from app.dataset_folder import DatasetFolder
+from app.dataset_writing import checked
 from app.errand import Errand
 from app.widgets.basics import button, calm, column, label, named, row
 from app.widgets.change_table import ChangeTable

@@ -12,8 +12,9 @@ from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QImage, QKeyEvent
 from PySide6.QtWidgets import QButtonGroup, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
-from app.dataset_folder import TRAINING_SIDE, DatasetFolder
+from app.dataset_folder import DatasetFolder
 from app.dataset_preparing import Painted
+from app.dataset_reading import TRAINING_SIDE
 from app.errand import Errand
 from app.pictures import read_image
 from app.prepared import from_grey, oriented, turned_size

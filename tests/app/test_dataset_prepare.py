@@ -105,6 +105,20 @@ def test_a_crop_that_is_drawn_becomes_the_recipe_and_the_file_stays(
     assert f"{crop[2] - crop[0]} × {crop[3] - crop[1]} of 1200 × 800" in page.inspector.about.text()
 
 
+def test_what_was_cropped_small_is_found_by_its_size_and_called_too_small(qtbot: QtBot, page: DatasetPage) -> None:
+    assert page.folder.rows[0].problems == {"same file"}
+    with qtbot.waitSignal(page.folder.examined):
+        page.folder.preparing.change("", {0: Recipe(crop=(0, 0, 300, 200))})
+    assert (page.folder.rows[0].width, page.folder.rows[0].height) == (300, 200)
+    assert page.folder.rows[0].problems == {"too small"}
+    page.filter.set_query("width:<512")
+    qtbot.waitUntil(lambda: page._pictures.paths() == page.folder.paths[:1])
+    with qtbot.waitSignal(page.folder.examined):
+        page.folder.undo()
+    qtbot.waitUntil(lambda: page._pictures.paths() == [])
+    assert page.folder.rows[0].problems == {"same file"}
+
+
 def test_everything_shows_the_prepared_picture(qtbot: QtBot, page: DatasetPage) -> None:
     page.folder.preparing.change("", {0: Recipe(turns=1, crop=(0, 0, 400, 600))})
     size = page._pictures._decoder._read(Path(page.folder.paths[0]), 256).size()

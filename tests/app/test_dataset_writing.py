@@ -10,7 +10,7 @@ from app.dataset_folder import AT_ONCE, DatasetFolder
 from app.widgets import writing_strip
 from app.widgets.writing_strip import WritingStrip
 from trainer.dataset import history
-from trainer.dataset.edits import AddTags
+from trainer.dataset.edits import AddTags, SetText
 from trainer.dataset.mending import Edit
 from trainer.home import RESOURCES, Home
 
@@ -108,3 +108,19 @@ def test_what_ships_with_gesso_is_copied_before_it_is_written_into(qtbot: QtBot,
     assert len(written) == len(list(shipped.glob("*.txt")))
     assert all(text.endswith(", hat, scarf") for text in map(str.rstrip, written))
     assert {path.name: path.read_bytes() for path in shipped.iterdir()} == before
+
+
+def test_health_is_looked_at_anew_after_a_change(qtbot: QtBot, folder: DatasetFolder) -> None:
+    """What was written is no longer wrong, and what is wrong now is said."""
+
+    def kinds() -> set[str]:
+        return {kind for row in folder.rows for kind in row.problems}
+
+    before = kinds()
+    assert "repeated tag" not in before
+    with qtbot.waitSignal(folder.examined):
+        folder.write("", folder.preview(SetText("cat, hat, cat"), [0]))
+    assert kinds() == before | {"repeated tag"}
+    with qtbot.waitSignal(folder.examined):
+        folder.undo()
+    assert kinds() == before

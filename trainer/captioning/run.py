@@ -1,4 +1,4 @@
-"""The job: a folder of pictures, each read once, prepared as for training (turned, mirrored, cropped), looked at by every
+"""The job: a folder of pictures, each read once, turned, mirrored and cropped as for training, looked at by every
 captioner that takes part, and captioned.
 
 What is said belongs to its picture from beginning to end: path and text travel together. Everything that was said is
@@ -55,9 +55,7 @@ def caption(job: CaptionJob, run: Run, home: Home) -> tuple[Path, ...]:
         writer = CaptionWriter(job, CaptionBook(dataset, extension=job.extension), run, len(items))
         recipes = Recipes(folder)
         if recipes.note:
-            run.warn(
-                recipes.note, "Prepare the pictures again that were cropped or turned, and caption them after that."
-            )
+            run.warn(recipes.note, "Crop and turn the pictures again, and caption them after that.")
         with contextlib.closing(_looked_at(items, recipes, captioners, batch, run)) as looked:
             while chunk := tuple(islice(looked, batch)):
                 said = _read(chunk, captioners, job, run)

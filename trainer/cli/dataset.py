@@ -16,6 +16,7 @@ from trainer.dataset.marks import Marks
 from trainer.dataset.names import number_of, shown
 from trainer.dataset.pictures import PictureError, measure
 from trainer.dataset.query import Query, Row, compile_query
+from trainer.dataset.recipes import Recipes
 from trainer.home import Home
 
 Wish = Callable[[], bool]
@@ -116,21 +117,21 @@ def _found(book: CaptionBook, text: str, wish: Wish) -> list[int]:
     query = compile_query(text)
     if "problems" in query.uses:
         raise UserError("Problems can't be searched for on the command line.", "`dataset check` lists all of them.")
-    marks = Marks(book.dataset.folder)
+    marks, recipes = Marks(book.dataset.folder), Recipes(book.dataset.folder)
     places: list[int] = []
     for place, item in enumerate(book.dataset.items):
         _heed(wish)
-        if query(_row(item, book.caption(place).text, marks, query)):
+        if query(_row(item, book.caption(place).text, marks, recipes, query)):
             places.append(place)
     return places
 
 
-def _row(item: Item, text: str, marks: Marks, query: Query) -> Row:
+def _row(item: Item, text: str, marks: Marks, recipes: Recipes, query: Query) -> Row:
     row = Row(item.relative, text, tags.tags_of(text))
     row.stars, row.flag = marks.stars(item.relative), marks.flag(item.relative)
     if "width" in query.uses or "height" in query.uses:
         with contextlib.suppress(PictureError):  # a picture that can't be opened has no size to compare
-            row.width, row.height = measure(item.path)
+            row.width, row.height = recipes.of(item.relative).size(measure(item.path))
     return row
 
 
