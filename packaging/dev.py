@@ -31,6 +31,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "gesso-installed.txt"
+SIDE_BY_SIDE = ("-n", "logical", "--maxprocesses", "4", "--dist", "loadfile")
+"""How the whole suite runs: each process takes some 2.5 GB, and what a file's tests share is made once."""
 CONSTRAINTS = ROOT / "packaging" / "constraints.txt"
 
 
@@ -237,7 +239,7 @@ def test(pytest_options: Sequence[str]) -> int:
     if failed:
         say(f"Not in order: {', '.join(failed)}. What they found stands above; the tests were not run.")
         return 1
-    return run(python, "-m", "pytest", *pytest_options)
+    return run(python, "-m", "pytest", *(pytest_options or SIDE_BY_SIDE))
 
 
 def _passes(python: Path, name: str, arguments: Sequence[str]) -> bool:

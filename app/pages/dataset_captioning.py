@@ -47,7 +47,8 @@ class Captioning(QObject):
     @Slot()
     def say_pictures(self) -> None:
         """Say on the button how many pictures it is about."""
-        self.bar.say_pictures(len(self._wanted()) if self._folder.is_read else 0)
+        count, places = (len(self._wanted()), self._places()) if self._folder.is_read else (0, [])
+        self.bar.say_pictures(count, len(places) - count)
 
     def _wanted(self) -> list[int]:
         """Those of the pictures that would be written."""

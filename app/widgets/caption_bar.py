@@ -102,9 +102,17 @@ class CaptionBar(QWidget):
         self.more.setChecked(bool(view.get("open")))
         self._show_options()
 
-    def say_pictures(self, count: int) -> None:
-        """How many it would look at now."""
-        self.start.setText(f"Caption {count:,} pictures" if count != 1 else "Caption 1 picture")
+    def say_pictures(self, count: int, left_out: int = 0) -> None:
+        """How many it would look at now, and how many it leaves out, as they have a caption."""
+        if count:
+            words = f"Caption {count:,} pictures" if count > 1 else "Caption 1 picture"
+            does = "The captioner looks at them"
+        elif left_out:
+            words, does = "All have captions", f"To caption them anew, choose “{MODES['replace']}”"
+        else:
+            words, does = "Caption pictures", "There are no pictures here"
+        self.start.setText(words)
+        self.start.setToolTip(does)
         self.start.setEnabled(count > 0)
 
     @property

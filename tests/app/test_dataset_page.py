@@ -323,3 +323,17 @@ def test_undo_without_a_folder_does_nothing(qtbot: QtBot, home: Home, train_engi
     empty.undo()
     empty.redo()
     assert empty.folder.steps() == ()
+
+
+def test_the_caption_button_says_how_many_or_why_there_is_nothing_to_do(qtbot: QtBot, page: DatasetPage) -> None:
+    bar = page.captioning.bar
+    page.filter.set_query("is:captioned")
+    qtbot.waitUntil(lambda: bar.start.text() == "All have captions")
+    assert not bar.start.isEnabled()
+    assert "write over" in bar.start.toolTip()
+    bar.mode.setCurrentIndex(bar.mode.findData("replace"))
+    assert bar.start.text() == "Caption 3 pictures"
+    assert bar.start.isEnabled()
+    page.filter.set_query("no such words")
+    qtbot.waitUntil(lambda: bar.start.text() == "Caption pictures")
+    assert not bar.start.isEnabled()
