@@ -323,6 +323,7 @@ def test_dataset_tags_counts_them_and_a_bad_search_is_refused(captioned: Path, h
     done = gesso("dataset", "tags", str(captioned), "--query=-sofa", "--json", home=home)
     assert json.loads(done.stdout) == {"cat": 1, "blue_eyes": 1}
     refused(gesso("dataset", "tags", str(captioned), "--query", "cat (", home=home), "letter 6")
+    refused(gesso("dataset", "tags", str(captioned), "--query", "bucket:512x512", home=home), "check --json")
     refused(gesso("dataset", "edit", str(captioned), home=home), "No edit")
 
 

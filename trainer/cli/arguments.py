@@ -7,6 +7,8 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from trainer.cli import values
+
 if TYPE_CHECKING:
     from trainer.contract.fields import Part
 
@@ -151,10 +153,10 @@ def _fill_generate(parser: Parser, _argv: Sequence[str]) -> None:
     from trainer.contract.reproduce import HABITS
 
     _add_fields(parser, GenerateJob, GENERATE_FLAGS, required=("--model", "--prompt"))
-    parser.add_argument("--size", type=_size, metavar="WxH", help="size in pixels (default: the model's own)")
+    parser.add_argument("--size", type=values.size, metavar="WxH", help="size in pixels (default: the model's own)")
     parser.add_argument(
         "--lora",
-        type=_lora,
+        type=values.lora,
         action="append",
         default=[],
         metavar="NAME:WEIGHT",
@@ -162,7 +164,7 @@ def _fill_generate(parser: Parser, _argv: Sequence[str]) -> None:
     )
     parser.add_argument(
         "--variation",
-        type=_variation,
+        type=values.variation,
         metavar="SEED:STRENGTH",
         help="turn the noise towards that of another seed, so far: 0 not at all, 1 is the other seed's picture",
     )
@@ -176,7 +178,7 @@ def _fill_animate(parser: Parser, _argv: Sequence[str]) -> None:
     from trainer.contract.video import VideoJob
 
     _add_fields(parser, VideoJob, VIDEO_FLAGS, required=("--model", "--picture"))
-    parser.add_argument("--size", type=_size, metavar="WxH", help="size in pixels (default: the model's own)")
+    parser.add_argument("--size", type=values.size, metavar="WxH", help="size in pixels (default: the model's own)")
 
 
 def _fill_grid(parser: Parser, argv: Sequence[str]) -> None:
@@ -184,7 +186,7 @@ def _fill_grid(parser: Parser, argv: Sequence[str]) -> None:
     for axis, words in (("x", "across"), ("y", "down"), ("z", "one sheet after the other")):
         parser.add_argument(
             f"--{axis}",
-            type=_axis,
+            type=values.axis,
             required=axis == "x",
             metavar="FIELD=VALUES",
             help=f"what changes {words}: sampling.guidance=3,5,7 or seed=1-5; prompt:cat=cat,dog replaces a word",
@@ -243,7 +245,11 @@ def _fill_dataset(parser: Parser, argv: Sequence[str]) -> None:
         one.add_argument("folder", type=Path, metavar="DIR")
         if action == "check":
             one.add_argument(
-                "--resolution", type=_side, default=512, metavar="N", help="of the training, in pixels (default: 512)"
+                "--resolution",
+                type=values.side,
+                default=512,
+                metavar="N",
+                help="of the training, in pixels (default: 512)",
             )
             one.add_argument("--trigger", default="", metavar="WORD", help="the word that every caption should have")
         if action == "export":
@@ -328,7 +334,7 @@ def _add_set(parser: Parser) -> None:
     parser.add_argument(
         "--set",
         dest="overrides",
-        type=_override,
+        type=values.override,
         action="append",
         default=[],
         metavar="a.b=value",
@@ -382,57 +388,3 @@ def _field(job: "type[Part]", path: str) -> tuple[type, tuple[str, ...] | None, 
     of_field = (field.annotation, *get_args(field.annotation))  # the latter for `int | None`
     kind = next((number for number in (int, float) if number in of_field), str)
     return kind, choices or None, words, None if is_optional else field.get_default()
-
-
-def _side(text: str) -> int:
-    if not text.isdecimal() or not 64 <= int(text) <= 8192:
-        raise argparse.ArgumentTypeError(f"{text!r} is no resolution; name 64 to 8192 pixels")
-    return int(text)
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, cross, height = text.lower().partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write it as 512x768")
-    return int(width), int(height)
-
-
-def _lora(text: str) -> tuple[str, float]:
-    """`name:0.8`, `name`, or a path with or without a weight; a drive letter's colon is no weight."""
-    name, colon, weight = text.rpartition(":")
-    try:
-        return (name, float(weight)) if colon and name else (text, 1.0)
-    except ValueError:
-        if "/" in weight or "\\" in weight:
-            return text, 1.0
-        raise argparse.ArgumentTypeError(f"{weight!r} is no weight; write it as NAME:0.8") from None
-
-
-def _variation(text: str) -> tuple[int, float]:
-    seed, colon, strength = text.partition(":")
-    try:
-        return int(seed), float(strength) if colon else 0.1
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not understood; write it as SEED:0.1") from None
-
-
-def _axis(text: str) -> dict[str, Any]:
-    """`field=values`, or `field:words=values` where each value takes the place of the words."""
-    from trainer.contract.errors import UserError
-    from trainer.contract.grid import axis_values, takes_numbers
-
-    path, equals, values = text.partition("=")
-    field, _, search = path.strip().partition(":")
-    if not equals or not field or not values.strip():
-        raise argparse.ArgumentTypeError(f"{text!r} is not understood; write it as sampling.guidance=3,5,7")
-    try:
-        return {"field": field, "search": search, "values": axis_values(values, numbers=takes_numbers(field))}
-    except UserError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _override(text: str) -> str:
-    path, equals, _ = text.partition("=")
-    if not equals or not all(name.isidentifier() for name in path.strip().split(".")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not understood; write it as a.b=value")
-    return text

@@ -117,6 +117,10 @@ def _found(book: CaptionBook, text: str, wish: Wish) -> list[int]:
     query = compile_query(text)
     if "problems" in query.uses:
         raise UserError("Problems can't be searched for on the command line.", "`dataset check` lists all of them.")
+    if "bucket" in query.uses:
+        raise UserError(
+            "Buckets can't be searched for on the command line.", "`dataset check --json` counts the pictures of each."
+        )
     marks, recipes = Marks(book.dataset.folder), Recipes(book.dataset.folder)
     places: list[int] = []
     for place, item in enumerate(book.dataset.items):
