@@ -8,7 +8,7 @@ No display is needed. The content is made anew each time, in a folder of its own
 
 import argparse
 import os
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,18 +29,21 @@ from app.window import MainWindow
 from trainer.contract import events
 from trainer.contract.common import Sampling
 from trainer.contract.generate import GenerateJob
-from trainer.home import RESOURCES, Home
+from trainer.dataset.recipes import Recipe
+from trainer.home import Home
 from trainer.offline import go_offline
 
 PAGES = (
-    "welcome", "generate-forming", "generate", "train-plan", "train-live", "train-result", "dataset", "dataset-change",
-    "models", "gallery", "gallery-compare", "queue", "settings",
+    "welcome", "generate-forming", "generate", "train-plan", "train-live", "train-result", "dataset", "dataset-prepare",
+    "dataset-change", "models", "gallery", "gallery-compare", "queue", "settings",
 )  # fmt: skip
 SCHEMES: tuple[Scheme, ...] = ("dark", "light")
 SIZES = {"100": ((1280, 720), (1920, 1080)), "200": ((1280, 720),)}
 """In logical pixels, by the scale in per cent."""
 PATIENCE, SETTLED = 300_000, 120
 """Milliseconds: for what the engine does, and for what follows a change of size or colours."""
+CROPPED = 1
+"""The place of a picture whose subject does not stand in the middle."""
 REPLACE_TEXT = next(place for place, kind in enumerate(KINDS) if kind.words == "Replace text")
 PROMPTS = (
     "a large red cat on a mint background", "a yellow boat on a peach background", "a blue house on a cream background",
@@ -157,18 +160,28 @@ def train(window: MainWindow, camera: Photographer) -> None:
 
 
 def dataset(window: MainWindow, camera: Photographer, home: Home) -> None:
-    """A copy of the sample pictures, one of them without a caption, some with stars; and a change of all captions."""
+    """The sample subject, larger and with tags: a picture without caption, some with stars, a cropped one; and a change
+    of all captions."""
     folder = home.root / "datasets" / "kiki"
-    shutil.copytree(RESOURCES / "sample-dataset", folder)
-    next(iter(sorted(folder.glob("*.txt")))).unlink()
+    drawing = Path(__file__).parent / "starter" / "dataset.py"
+    subprocess.run((sys.executable, drawing, "mascot", folder, "--size", "768"), check=True, stdout=subprocess.DEVNULL)
+    captions = sorted(folder.glob("*.txt"))
+    for caption in captions:
+        parts = re.split(r" (?:on|at|of) ", caption.read_text("utf-8").strip())
+        caption.write_text(", ".join(re.sub("^(an?|the) ", "", part) for part in parts), encoding="utf-8")
+    captions[0].unlink()
     window.show_page("dataset")
     page = window.dataset
     page.open_folder(folder)
     camera.until(lambda: page.folder.report is not None, "the dataset's health")
     page.folder.rate((1, 2, 4), 5)
     page.folder.rate((3, 6), 3)
-    page.grid.go_to(1)
+    page.folder.preparing.change("Cropped a picture", {CROPPED: Recipe(crop=(0, 120, 560, 680))})
+    page.grid.go_to(CROPPED)
     camera.take("dataset")
+    page.prepare()
+    camera.take("dataset-prepare")
+    page.prepare()
     page.change_captions()
     replace = page.batch.fields[REPLACE_TEXT]
     page.batch.kind.setCurrentIndex(REPLACE_TEXT)

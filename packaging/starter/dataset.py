@@ -102,12 +102,15 @@ def main() -> None:
     world.add_argument("--seed", type=int, default=1)
     world.add_argument("--size", type=int, default=128, help="width and height in pixels")
     for kind, words in (("mascot", "the sample subject"), ("class", "plain cats, the mascot's class")):
-        kinds.add_parser(kind, help=words).add_argument("out", type=Path)
+        portraits = kinds.add_parser(kind, help=words)
+        portraits.add_argument("out", type=Path)
+        portraits.add_argument("--size", type=int, default=SAMPLE_SIZE, help="width and height in pixels")
     arguments = parser.parse_args()
     if arguments.kind == "world":
         written = write_world(arguments.out, arguments.count, arguments.seed, arguments.size)
     else:
-        written = write_mascot(arguments.out) if arguments.kind == "mascot" else write_class(arguments.out)
+        write = write_mascot if arguments.kind == "mascot" else write_class
+        written = write(arguments.out, arguments.size)
     print(f"{written} pictures with captions in {arguments.out}")
 
 

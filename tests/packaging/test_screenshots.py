@@ -42,7 +42,7 @@ def test_the_verb_hands_on_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_every_page_in_both_schemes_and_each_size_has_a_name_of_its_own() -> None:
     names = list(loaded("screenshots").names())
-    assert len(names) == len(set(names)) == 13 * 2 * 3
+    assert len(names) == len(set(names)) == 14 * 2 * 3
 
 
 @pytest.mark.slow
