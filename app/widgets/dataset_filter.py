@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from app.widgets.basics import column, label
 from app.widgets.count_list import CountList
 from app.widgets.picture_bar import TYPING
+from trainer.dataset.query_tokens import quoted_term
 
 HELP = (
     'Words of the caption, and: tag:"long hair", name:IMG*, path:part/*, stars:>=3, width:<512, words:>40, tags:<3, '
@@ -94,7 +95,7 @@ class DatasetFilter(QWidget):
 
     @Slot(str)
     def _toggle_tag(self, tag: str) -> None:
-        self._toggle(tag_term(tag))
+        self._toggle(quoted_term("tag", tag))
 
     @Slot(str)
     def _show_problem(self, words: str) -> None:
@@ -104,15 +105,9 @@ class DatasetFilter(QWidget):
         """Add a term to the search, or take it away where it stands there already."""
         query = f" {self.query} "
         if f" {term} " in query:
-            self.set_query(" ".join(query.replace(f" {term} ", " ").split(" ")).strip())
+            self.set_query(query.replace(f" {term} ", " ").strip())
         else:
             self.set_query(f"{self.query} {term}".strip())
 
 
 _KIND = re.compile(r'problem:"([^"]+)"')
-
-
-def tag_term(tag: str) -> str:
-    """The search for exactly this tag."""
-    quoted = tag.replace("\\", "\\\\").replace('"', '\\"')
-    return f'tag:"{quoted}"'

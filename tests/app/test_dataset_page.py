@@ -16,6 +16,7 @@ from app.widgets.batch_panel import KINDS
 from tests.app.stage import Engine
 from trainer.contract.caption import CaptionJob, FileName
 from trainer.contract.events import Captioned
+from trainer.dataset.edits import AddTags
 from trainer.home import Home
 
 CAPTIONS = {
@@ -99,6 +100,20 @@ def test_a_click_on_a_tag_or_problem_shows_its_pictures(qtbot: QtBot, page: Data
     qtbot.waitUntil(lambda: names(page) == [])
     page.filter.tags.picked.emit("garden")
     qtbot.waitUntil(lambda: names(page) == ["3.png"])
+
+
+@pytest.mark.parametrize("tag", [r"saber \(fate\)", r"\o/", "ends\\", "what?", "a*b", "“so”", '12" record'])
+def test_a_click_on_a_tag_finds_it_whatever_signs_it_has_and_another_leaves_it(
+    qtbot: QtBot, page: DatasetPage, tag: str
+) -> None:
+    page.folder.edit("Added", AddTags((tag,)), [1])
+    page.folder.edit("Added", AddTags(("whatX", "aXb", "saber (fate)")), [3])
+    qtbot.waitUntil(lambda: tag in dict(page.filter.tags.counts()) and quiet(page))
+    page.filter.tags.picked.emit(tag)
+    qtbot.waitUntil(lambda: names(page) == ["2.png"])
+    page.filter.tags.picked.emit(tag)
+    qtbot.waitUntil(lambda: names(page) == list(CAPTIONS))
+    assert page.filter.query == ""
 
 
 def test_a_caption_is_written_when_it_is_left_and_undone_to_the_byte(

@@ -3,8 +3,12 @@
 import time
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from trainer.dataset.query import IS, QueryError, Row, compile_query
+from trainer.dataset.query_tokens import quoted_term, tokens_of, unescaped
+from trainer.dataset.tags import tags_of
 
 ROWS = [
     Row("IMG_1.png", "a cat on a Sofa", ("a cat on a Sofa",), 1000, 800, 3),
@@ -47,6 +51,12 @@ ROWS = [
         (r"tag:wha\?", []),
         ("tag:?????", [3]),
         (r'tag:"poster \(object\)"', [3]),
+        (r"tag:poster_\(object\)", []),
+        (r'tag:"what\?"', [3]),
+        (r'tag:"poster \\(object\\)"', [3]),
+        (r'tag:"poster*\\)"', [3]),
+        (r'"poster \(object\)"', [3]),
+        (r'"what\?"', [3]),
         ("name:img", [0, 1]),
         ("name:IMG*", [0, 1]),
         ("name:IMG_?", [0, 1]),
@@ -125,6 +135,25 @@ def test_what_is_not_understood_is_said_with_its_place(
     assert (refusal.value.place, refusal.value.end) == (place, end)
     assert f"letter {place + 1}" in refusal.value.title
     assert refusal.value.fix
+
+
+@given(st.text(min_size=1, max_size=20), st.text(max_size=5))
+@example(r"saber \(fate\)", "saber (fate)")
+@example(r"\o/", "o/")
+@example("ends\\", "ends")
+@example("“quoted”", '"quoted"')
+@example("a*b", "aXb")
+@example("what?", "whatX")
+@example(r"a\*b", "a*b")
+def test_a_tag_in_quotes_is_found_whatever_it_holds_and_no_other(text: str, other: str) -> None:
+    tags, others = tags_of(text), tags_of(other)
+    for tag in tags:
+        term = quoted_term("tag", tag)
+        (token,) = tokens_of(term)
+        assert (token.key, unescaped(token.value), token.end) == ("tag", tag, len(term))
+        found = compile_query(f"({term}) {term}")
+        assert found(Row("a.png", text, tags))
+        assert found(Row("b.png", other, others)) is (tag.casefold() in (one.casefold() for one in others))
 
 
 def test_a_query_knows_what_it_asks_for() -> None:

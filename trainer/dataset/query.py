@@ -5,13 +5,16 @@ case never matters. What is understood:
 
     cat                     the caption holds these letters
     "a cat"                 the caption holds these very words
-    tag:cat tag:"long h*"   a tag from end to end; * and ? stand for any letters and any letter, \\* for itself
+    tag:cat tag:"long h*"   a tag from end to end; * and ? stand for any letters and any letter
     name:IMG path:sub/*     file name, path within the dataset: some of it, or with * or ? all of it
     problem:caption         a finding of that kind
     bucket:576x448          the size it is trained at
     stars:>=3 width:<512 height: words: tags:<3    numbers, with = > >= < <= or as 2..4
     size:<0.5mp             width times height, in millions of pixels
     is:uncaptioned          one of the words in `IS`
+
+Within quotes and behind tag:, name: and the like * ? " and the backslash itself stand for themselves behind a
+backslash; `quoted_term` writes them so. Before any other letter a backslash is a letter like others.
 """
 
 import re
@@ -20,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from trainer.dataset.marks import Flag
-from trainer.dataset.query_tokens import QueryError, Token, tokens_of
+from trainer.dataset.query_tokens import SPECIAL, QueryError, Token, tokens_of, unescaped
 
 DEEPEST_QUERY = 50
 """Brackets and denials within each other."""
@@ -132,7 +135,7 @@ class _Parser:
     def _of_term(self, token: Token) -> Test:
         if not token.key:
             self.uses.add("caption")
-            return _has_words(token.value) if token.quoted else _has_text(token.value)
+            return _has_words(unescaped(token.value)) if token.quoted else _has_text(token.value)
         if token.key in _NUMBERS:
             self.uses |= _NUMBERS[token.key].uses
             return _compares(token)
@@ -222,14 +225,14 @@ def _among(text: str, names_of: "Callable[[Row], tuple[str, ...] | frozenset[str
     pattern = _pattern(text)
     if pattern is not None:
         whole = re.compile(f"^{pattern}$", re.MULTILINE)
-        literal = max(_WILD.split(text.casefold()), key=len)
+        literal = max(SPECIAL.split(text.casefold()), key=len)
 
         def test(row: Row) -> bool:
             names = "\n".join(names_of(row)).casefold()
             return literal in names and whole.search(names) is not None
 
         return test
-    line = f"\n{_unescaped(text).casefold()}\n"
+    line = f"\n{unescaped(text).casefold()}\n"
     return lambda row: line in "\n".join(("", *names_of(row), "")).casefold()
 
 
@@ -237,7 +240,7 @@ def _has_name(text: str) -> Test:
     """Of the file, with or without its ending."""
     pattern = _pattern(text)
     if pattern is None:
-        folded = _unescaped(text).casefold()
+        folded = unescaped(text).casefold()
         return lambda row: folded in row.relative.rpartition("/")[2].casefold()
     whole = re.compile(rf"{pattern}(\.[^.]*)?")
     return lambda row: whole.fullmatch(row.relative.rpartition("/")[2].casefold()) is not None
@@ -246,7 +249,7 @@ def _has_name(text: str) -> Test:
 def _has_path(text: str) -> Test:
     pattern = _pattern(text)
     if pattern is None:
-        folded = _unescaped(text).casefold()
+        folded = unescaped(text).casefold()
         return lambda row: folded in row.relative.casefold()
     whole = re.compile(pattern)
     return lambda row: whole.fullmatch(row.relative.casefold()) is not None
@@ -264,25 +267,20 @@ _TEXTS: dict[str, Callable[[str], Test]] = {
     "problem": _has_problem,
     "bucket": _has_bucket,
 }
-_WILD = re.compile(r"\\[*?]|[*?]")
 
 
 def _pattern(text: str) -> str | None:
     """A regular expression for text with * or ?, None where it has none (but for escaped ones)."""
-    if not any(len(found) == 1 for found in _WILD.findall(text)):
+    if not any(len(found) == 1 for found in SPECIAL.findall(text)):
         return None
     parts: list[str] = []
     start = 0
     folded = text.casefold()
-    for found in _WILD.finditer(folded):
+    for found in SPECIAL.finditer(folded):
         wild = {"*": "[^\n]*", "?": "[^\n]"}.get(found[0]) or re.escape(found[0][1])
         parts += [re.escape(folded[start : found.start()]), wild]
         start = found.end()
     return "".join([*parts, re.escape(folded[start:])])
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\([*?])", r"\1", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ class QueryError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`kind` is ( ) - and or not, or "term". `key` is "" in a term that is only text."""
+    """`kind` is ( ) - and or not, or "term". `key` is "" in a term that is only text. `value` is as it was typed, with
+    its backslashes."""
 
     kind: str
     place: int
@@ -32,8 +33,24 @@ class Token:
 _SPACE = re.compile(r"\s+")
 _KEY = re.compile(r"([A-Za-z]+):")
 _QUOTES = '"“”'
-_QUOTED = re.compile(rf'[{_QUOTES}]((?:\\"|[^{_QUOTES}])*)([{_QUOTES}]?)')
+_SIGNS = rf"\\*?{_QUOTES}"
+"""What means something else by itself, and stands for itself behind a backslash. Other letters need none."""
+_SIGN = re.compile(rf"[{_SIGNS}]")
+_QUOTED = re.compile(rf"[{_QUOTES}]((?:\\[{_SIGNS}]|[^{_QUOTES}])*)([{_QUOTES}]?)")
 _WORDS = frozenset(["and", "or", "not"])
+SPECIAL = re.compile(rf"\\[{_SIGNS}]|[*?]")
+"""In a token's value: * and ?, which stand for other letters, and each escaped sign, which stands for itself."""
+
+
+def quoted_term(key: str, text: str) -> str:
+    """The term that asks for exactly this text, whatever it holds."""
+    escaped = _SIGN.sub(r"\\\g<0>", text)
+    return f'{key}:"{escaped}"'
+
+
+def unescaped(value: str) -> str:
+    """A token's value as it was before `quoted_term`."""
+    return SPECIAL.sub(lambda found: found[0][-1], value)
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -70,7 +87,7 @@ def _term(text: str, start: int, depth: int) -> Token:
         quoted = _QUOTED.match(text, place)
         if quoted is None or not quoted[2]:
             raise QueryError("this quote is not closed", 'Put " at the end of the words.', place, len(text))
-        return Token("term", start, quoted.end(), name, quoted[1].replace('\\"', '"'), quoted=True)
+        return Token("term", start, quoted.end(), name, quoted[1], quoted=True)
     end, opened = place, 0
     while end < len(text) and not text[end].isspace():
         # A bracket within a word belongs to it (saber_(fate)) as long as it is closed within it.
