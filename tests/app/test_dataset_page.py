@@ -12,7 +12,6 @@ from pytestqt.qtbot import QtBot
 from app.models_list import Models
 from app.pages.dataset import DatasetPage
 from app.queue import Queue
-from app.widgets.batch_panel import KINDS
 from tests.app.stage import Engine
 from trainer.contract.caption import CaptionJob, FileName
 from trainer.contract.events import Captioned
@@ -164,11 +163,10 @@ def test_several_get_a_tag_and_lose_it_as_one_step_each(qtbot: QtBot, page: Data
 def test_a_batch_shows_what_it_would_do_and_does_what_is_ticked(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
     select(page, 0)
     page.change_captions()
-    place = [kind.words for kind in KINDS].index("Replace a tag")
-    page.batch.kind.setCurrentIndex(place)
-    page.batch.kind.activated.emit(place)
-    page.batch.fields[place].first.setText("garden")
-    page.batch.fields[place].second.setText("park")
+    page.batch.kind.setCurrentIndex(page.batch.kind.findText("Replace a tag"))
+    page.batch.kind.activated.emit(page.batch.kind.currentIndex())
+    page.batch._fields.first.setText("garden")
+    page.batch._fields.second.setText("park")
     page.batch.look()
     table = page.batch.table.model()
     qtbot.waitUntil(lambda: table.rowCount() == 2)
