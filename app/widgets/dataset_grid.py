@@ -31,10 +31,10 @@ class Look:
 
 
 class CaptionTile(PictureTile):
-    """A picture, with two lines below it."""
+    """A picture, with two lines below it. None is a film: a WebP or GIF is a photograph here."""
 
     def __init__(self, look: Callable[[str], Look]) -> None:
-        super().__init__(lambda _path: False)
+        super().__init__(is_starred=lambda _path: False, is_film=lambda _path: False)
         self._look = look
         self._line = QFontMetrics(QGuiApplication.font()).height() + 2
 

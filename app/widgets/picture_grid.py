@@ -32,11 +32,12 @@ MOST_SELECTED = 200
 
 
 class PictureTile(QStyledItemDelegate):
-    """A picture whole within its square; a frame where it is selected, a star where it is a favourite."""
+    """A picture whole within its square; a frame where it is selected, a star where it is a favourite, a badge on
+    films."""
 
-    def __init__(self, is_starred: Callable[[str], bool]) -> None:
+    def __init__(self, is_starred: Callable[[str], bool], is_film: Callable[[str], bool] = is_video) -> None:
         super().__init__()
-        self._is_starred = is_starred
+        self._is_starred, self._is_film = is_starred, is_film
         self.side = 160
 
     @property
@@ -62,7 +63,7 @@ class PictureTile(QStyledItemDelegate):
             painter.fillRect(area, colours.colour("raised"))
             if index.data(PictureList.BROKEN):
                 self.badge(painter, area.center(), "warning", "warn")
-        if is_video(str(index.data(PictureList.PATH))):
+        if self._is_film(str(index.data(PictureList.PATH))):
             self.badge(painter, place.bottomLeft() + QPoint(BADGE // 2 + 4, -BADGE // 2 - 4), "video", "text")
         if self._is_starred(str(index.data(PictureList.PATH))):
             self.badge(painter, place.topRight() + QPoint(-BADGE // 2 - 4, BADGE // 2 + 4), "starred", "accent")
