@@ -347,6 +347,7 @@ class DatasetPage(QWidget):
         leave.activated.connect(self.back)
 
     def _wire_frame(self) -> None:
+        self._middle.currentChanged.connect(self.foot.make_room)
         self.head.comparing.connect(self.compare)
         self.head.preparing.connect(self.prepare)
         self.head.adding.connect(self.add_pictures)

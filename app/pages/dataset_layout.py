@@ -1,9 +1,11 @@
 """The parts that frame the page Dataset: the line above the grid, the line at the bottom, the three columns."""
 
-from PySide6.QtCore import Qt, Signal
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from app.widgets.basics import button, label, row, surface
+from app.widgets.basics import ElidedLabel, button, column, row, surface
 from app.widgets.caption_bar import CaptionBar
 
 WIDTHS = (220, 640, 340)
@@ -20,17 +22,12 @@ class Head(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.title = label("", "heading")
-        self._count = label("", "muted")
-        self.title.setWordWrap(False)
-        self._count.setWordWrap(False)
+        self._title, self._count = ElidedLabel("heading"), ElidedLabel("muted")
         self._compare = button("Compare", "The two pictures side by side (V)", self.comparing.emit, icon="compare")
         prepare = "Crop, turn and mask the picture; its file stays as it is (C)"
         add = "Copy pictures into this folder, or take frames from a clip"
         line = row(
-            self.title,
-            self._count,
-            0,
+            column(self._title, self._count, spacing=0),
             self._compare,
             button("Prepare", prepare, self.preparing.emit, icon="crop"),
             button("Add pictures…", add, self.adding.emit, icon="add"),
@@ -40,9 +37,16 @@ class Head(QWidget):
         layout.setContentsMargins(16, 12, 16, 0)
         layout.addWidget(line)
 
+    def say_folder(self, folder: Path | None) -> None:
+        self._title.setText(folder.name if folder else "Dataset")
+        self._title.setToolTip(str(folder) if folder else "")
+
     def say_count(self, total: int, listed: int, selected: int, *, is_searched: bool) -> None:
-        words = f"{listed:,} of {total:,} pictures" if is_searched else f"{total:,} pictures"
-        self._count.setText(f"{words}  ·  {selected:,} selected" if selected > 1 else words)
+        """What is selected comes first, as what comes last is cut short where there is no room."""
+        about = f"{listed:,} of {total:,} pictures" if is_searched else f"{total:,} pictures"
+        words = f"{selected:,} selected  ·  {about}" if selected > 1 else about
+        self._count.setText(words)
+        self._count.setToolTip(words)
         self._compare.setVisible(selected == 2)
 
 
@@ -55,6 +59,7 @@ class Foot(QWidget):
 
     def __init__(self, bar: CaptionBar) -> None:
         super().__init__()
+        self._bar = bar
         change = "Add, remove, replace, sort: in many at once"
         line = row(
             bar,
@@ -68,6 +73,11 @@ class Foot(QWidget):
         layout.setSpacing(0)
         layout.addWidget(bar.options)
         layout.addWidget(line)
+
+    @Slot(int)
+    def make_room(self, panel: int) -> None:
+        """For a panel that stands in place of the grid, which is the first."""
+        self._bar.give_room(panel == 0)
 
 
 class Columns(QSplitter):

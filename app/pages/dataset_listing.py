@@ -91,7 +91,7 @@ class Listing(QObject):
 
     def say_folder(self) -> None:
         """Name the folder, or say how to come to one."""
-        self._head.title.setText(self._folder.folder.name if self._folder.folder else "Dataset")
+        self._head.say_folder(self._folder.folder)
         if self._folder.folder is None:
             self._grid.say(NO_FOLDER)
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
-from app.widgets.basics import button, calm, label
+from app.widgets.basics import ElidedLabel, button, calm
 from app.widgets.caption_options import TEMPLATE, CaptionOptions
 from trainer.contract.caption import CaptionJob, Mode
 from trainer.library.index import Entry
@@ -42,8 +42,10 @@ class CaptionBar(QWidget):
         self.thresholds = button(
             "Thresholds…", "Move a tagger's thresholds after it ran, without running it again", self.moving.emit
         )
-        self._hint = label("", "muted")
+        self._hint = ElidedLabel("muted")
         self._models: dict[str, Entry] = {}
+        self._is_open = False
+        """Whether the options are to be in sight where there is room for them."""
         self._wished = ""
         """The captioner that was chosen last time, until another is."""
         for field, name, does in (
@@ -63,7 +65,6 @@ class CaptionBar(QWidget):
         layout.setSpacing(8)
         for part in (self.captioner, self.mode, self.more, self.start, self.thresholds, self._hint):
             layout.addWidget(part)
-        layout.setStretch(5, 1)
         self.captioner.currentIndexChanged.connect(self._picked)
         self.mode.currentIndexChanged.connect(self.changed)
         self.options.changed.connect(self._say_options)
@@ -90,7 +91,7 @@ class CaptionBar(QWidget):
     def view(self) -> dict[str, object]:
         """What is to be remembered: the captioner, the mode, and every option."""
         chosen = {"captioner": self._wished or self.captioner.currentText(), "mode": self.mode.currentData()}
-        return {**chosen, "open": self.more.isChecked(), "options": self.options.view()}
+        return {**chosen, "open": self._is_open, "options": self.options.view()}
 
     def set_view(self, view: Mapping[str, Any]) -> None:
         """As `view` gave it; the captioner is chosen once the models have been listed."""
@@ -101,6 +102,11 @@ class CaptionBar(QWidget):
         self.options.set_view(view.get("options", {}))
         self.more.setChecked(bool(view.get("open")))
         self._show_options()
+
+    def give_room(self, has_room: bool) -> None:
+        """Without room the options are folded away, until there is some again or they are asked for."""
+        self.more.setChecked(self._is_open and has_room)
+        self.options.setVisible(self.more.isChecked())
 
     def say_pictures(self, count: int, left_out: int = 0) -> None:
         """How many it would look at now, and how many it leaves out, as they have a caption."""
@@ -147,13 +153,15 @@ class CaptionBar(QWidget):
         name = self.captioner.currentText()
         self.options.show_kind(TEMPLATE if name == SEVERAL else self._kind_of(name) or "filename")
         self.thresholds.setVisible(self._kind_of(name) in ("wd", "deepbooru") or name == SEVERAL)
-        self._hint.setText("" if self._models else NO_CAPTIONER)
+        for say in (self._hint.setText, self._hint.setToolTip):
+            say("" if self._models else NO_CAPTIONER)
         self._say_options()
         self.changed.emit()
 
     @Slot()
     def _show_options(self) -> None:
-        self.options.setVisible(self.more.isChecked())
+        self._is_open = self.more.isChecked()
+        self.options.setVisible(self._is_open)
 
     @Slot()
     def _say_options(self) -> None:
