@@ -131,7 +131,8 @@ class PictureList(QStringListModel):
     """Paths of pictures, newest first, with thumbnails that are decoded when a view asks for them.
 
     `read` decodes one, in any thread: `Thumbnails.read` keeps them on disk. It is a model of strings because a view
-    that lays 20,000 pictures out asks for the count of rows as often: a call of Python each time would take long.
+    that lays 20,000 pictures out asks for the count of rows as often, and one that selects them for the flags of each:
+    a call of Python each time would take long. Strings can be edited: its views have no edit triggers.
     """
 
     PATH = Qt.ItemDataRole.UserRole
@@ -146,10 +147,6 @@ class PictureList(QStringListModel):
         self._broken: set[str] = set()
         self._decoder = _Decoder(read, side)  # without a parent: a thread may still hold it when the list is gone
         self._decoder.done.connect(self._take)
-
-    def flags(self, index: Index) -> Qt.ItemFlag:
-        """Strings could be edited and dragged; pictures are only chosen."""
-        return Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled if index.isValid() else Qt.ItemFlag.NoItemFlags
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         path = self._paths[index.row()]

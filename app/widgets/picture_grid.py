@@ -3,7 +3,8 @@
 They are laid out all at once (2 ms for 20,000): in batches, each new picture would throw the scroll bar back.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 from PySide6.QtCore import (
@@ -113,6 +114,7 @@ class PictureGrid(QListView):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)  # else the tiles would change with it
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setProperty("surface", "window")
         self.setAccessibleName("Pictures")
         self.setAccessibleDescription("Space shows a picture large, S gives it a star, Delete moves it to the trash.")
@@ -140,16 +142,20 @@ class PictureGrid(QListView):
 
     def selected_paths(self) -> list[str]:
         """In the order in which they stand."""
-        rows = sorted(index.row() for index in self.selectionModel().selectedIndexes())
         paths = self._pictures.paths()
-        return [paths[row] for row in rows]
+        return [paths[row] for row in sorted(self._selected_rows())]
 
     def count_selected(self) -> int:
-        return len(self.selectionModel().selectedIndexes())
+        return len(self._selected_rows())
+
+    def _selected_rows(self) -> set[int]:
+        """From the ranges of the selection: an index for each of thousands of pictures takes long."""
+        parts = self.selectionModel().selection().toList()
+        return {row for part in parts for row in range(part.top(), part.bottom() + 1)}
 
     def set_paths(self, paths: Sequence[str], *, fallback: int = 0) -> None:
         """Show these; cursor, selection and scroll stay where they can. `fallback` is the row for a lost cursor."""
-        current, selected, scroll = self.current(), set(self.selected_paths()), self.verticalScrollBar().value()
+        current, selected, scroll = self.current(), self.selected_paths(), self.verticalScrollBar().value()
         self._pictures.set_paths(paths)
         if not paths:
             self.picked.emit("")
@@ -158,11 +164,7 @@ class PictureGrid(QListView):
         if row < 0:
             self.go_to(min(fallback, len(paths) - 1))
             return
-        chosen = QItemSelection()
-        for path in selected:
-            place = self._pictures.row_of(path)
-            if place >= 0:
-                chosen.select(self._pictures.index(place), self._pictures.index(place))
+        chosen = self._selection({self._pictures.row_of(path) for path in selected})
         self.selectionModel().setCurrentIndex(self._pictures.index(row), QItemSelectionModel.SelectionFlag.NoUpdate)
         self.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.Select)
         if scroll:
@@ -183,15 +185,21 @@ class PictureGrid(QListView):
         if row < 0:
             return
         paths = cast("list[object]", selected) if isinstance(selected, list) else []
-        chosen = QItemSelection()
-        for place in {row, *(self._pictures.row_of(str(path)) for path in paths)} - {-1}:
-            chosen.select(self._pictures.index(place), self._pictures.index(place))
+        chosen = self._selection({row, *(self._pictures.row_of(str(path)) for path in paths)})
         flags = QItemSelectionModel.SelectionFlag
         self.selectionModel().setCurrentIndex(self._pictures.index(row), flags.NoUpdate)
         self.selectionModel().select(chosen, flags.ClearAndSelect)
         if isinstance(scroll, int):
             self.executeDelayedItemsLayout()
             self.verticalScrollBar().setValue(scroll)
+
+    def _selection(self, rows: Iterable[int]) -> QItemSelection:
+        """These rows, a range for each run of them; -1, a picture that is gone, is passed over."""
+        made = QItemSelection()
+        for _, run in itertools.groupby(enumerate(sorted({*rows} - {-1})), key=lambda place: place[1] - place[0]):
+            rows_of_run = [row for _, row in run]
+            made.select(self._pictures.index(rows_of_run[0]), self._pictures.index(rows_of_run[-1]))
+        return made
 
     def go_to(self, row: int) -> None:
         """Put the cursor there and select that picture alone."""

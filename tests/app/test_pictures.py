@@ -1,20 +1,25 @@
 """Thumbnails and what pictures remember: kept on disk, decoded in the order in which somebody looks."""
 
 import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QThreadPool
+from PySide6.QtCore import Qt, QThreadPool
 from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from app.picture_index import Found, _opened, _read
 from app.picture_words import differences, in_words, open_picture
 from app.pictures import PictureList, read_job
 from app.thumbnails import SWEEP_EVERY, Thumbnails, _keep, _told
+from app.widgets.picture_grid import PictureGrid, PictureTile
+from app.widgets.strip import Strip
 from tests.app.pictures import write_png
 from trainer.contract.common import LoraUse, Sampling
 from trainer.contract.errors import UserError
@@ -202,3 +207,50 @@ def test_two_jobs_differ_in_what_differs() -> None:
 def test_eta_is_said_only_where_it_acts() -> None:
     assert "Eta" in in_words(GenerateJob())
     assert "Eta" not in in_words(GenerateJob(sampling=Sampling(sampler="euler")))
+
+
+def test_selecting_thousands_of_pictures_calls_no_python_for_each(qtbot: QtBot) -> None:
+    pictures = PictureList(64, read=lambda _path, _side: QImage())
+    grid = PictureGrid(pictures, PictureTile(lambda _path: False))
+    qtbot.addWidget(grid)
+    grid.set_paths([f"{number}.png" for number in range(5000)])
+    calls = 0
+
+    def count(_frame: object, event: str, _about: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        grid.selectAll()
+        assert grid.count_selected() == 5000
+        assert grid.selected_paths() == pictures.paths()
+    finally:
+        sys.setprofile(None)
+    assert calls < 100
+
+
+def test_what_is_selected_stays_selected_in_another_list(qtbot: QtBot) -> None:
+    grid = PictureGrid(PictureList(64, read=lambda _path, _side: QImage()), PictureTile(lambda _path: False))
+    qtbot.addWidget(grid)
+    grid.set_paths([f"{number}.png" for number in range(10)])
+    grid.set_view({"current": "4.png", "selected": ["1.png", "2.png", "4.png", "7.png", "gone.png"]})
+    assert grid.selected_paths() == ["1.png", "2.png", "4.png", "7.png"]
+    grid.set_paths(["7.png", "4.png", "5.png", "2.png"])
+    assert grid.selected_paths() == ["7.png", "4.png", "2.png"]
+    assert grid.current() == "4.png"
+
+
+def test_a_picture_can_not_be_edited_as_a_word(qtbot: QtBot) -> None:
+    """The list is one of strings, which views edit at a double click or F2."""
+    pictures = PictureList(64, read=lambda _path, _side: QImage())
+    for view in (PictureGrid(pictures, PictureTile(lambda _path: False)), Strip(pictures, 64, lambda _path: False, "")):
+        qtbot.addWidget(view)
+        view.show()
+        pictures.set_paths(["1.png"])
+        view.setCurrentIndex(pictures.index(0))
+        QTest.keyClick(view, Qt.Key.Key_F2)
+        QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(pictures.index(0)).center())
+        assert not view.findChildren(QLineEdit)
+        view.hide()
+    QThreadPool.globalInstance().waitForDone()
