@@ -1,8 +1,10 @@
 """Pictures on disk as the window needs them: thumbnails decoded small in the pool of threads, what a PNG remembers."""
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import (
@@ -19,6 +21,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QImage, QImageReader, QPixmap
 
+from app.errand import Errand, Errands
 from app.priority import step_back
 from trainer.contract.generate import GenerateJob
 from trainer.contract.video import VideoJob
@@ -34,6 +37,8 @@ PictureJob = GenerateJob | VideoJob
 """What a picture or video may remember."""
 Index = QModelIndex | QPersistentModelIndex
 Read = Callable[[Path, int], QImage]
+State = tuple[int, int]
+"""When a file was changed, in nanoseconds, and how many bytes it has: others tell that it was changed since."""
 
 
 def read_job(path: Path) -> PictureJob | None:
@@ -67,10 +72,32 @@ def read_image(path: Path, side: int = 0) -> QImage:
     return reader.read()
 
 
-class _Decoder(QObject):
-    """What is to be decoded. The last asked for comes first: that is what is on the screen now."""
+def _state(path: str) -> State | None:
+    """None where there is no such file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
-    done = Signal(str, QImage)
+
+def _changed(known: Sequence[tuple[str, State | None]], errand: Errand) -> list[str]:
+    """Those that are another file now. To be called in the pool: a disk may be far away."""
+    found: list[str] = []
+    for path, state in known:
+        errand.check()
+        if _state(path) != state:
+            found.append(path)
+    return found
+
+
+class _Decoder(QObject):
+    """What is to be decoded. The last asked for comes first: that is what is on the screen now.
+
+    `done` carries the path, the state that the file was in before it was read, and the picture.
+    """
+
+    done = Signal(str, object, QImage)
 
     def __init__(self, read: Read, side: int) -> None:
         super().__init__()
@@ -106,7 +133,7 @@ class _Decoder(QObject):
                 return
             path, _ = self._waiting.popitem()
             self._busy.add(path)
-        image = self._read(Path(path), self._side)
+        state, image = _state(path), self._read(Path(path), self._side)
         with self._lock:
             self._busy.discard(path)
             is_outdated = path in self._outdated
@@ -114,7 +141,7 @@ class _Decoder(QObject):
         if is_outdated:
             self.ask(path)
         else:
-            self.done.emit(path, image)
+            self.done.emit(path, state, image)
 
 
 class _Decode(QRunnable):
@@ -133,7 +160,11 @@ class PictureList(QStringListModel):
     `read` decodes one, in any thread: `Thumbnails.read` keeps them on disk. It is a model of strings because a view
     that lays 20,000 pictures out asks for the count of rows as often, and one that selects them for the flags of each:
     a call of Python each time would take long. Strings can be edited: its views have no edit triggers.
+
+    `renewed` carries the paths that other programs changed since they were decoded; their thumbnails come anew.
     """
+
+    renewed = Signal(object)
 
     PATH = Qt.ItemDataRole.UserRole
     BROKEN = Qt.ItemDataRole.UserRole + 1
@@ -145,6 +176,9 @@ class PictureList(QStringListModel):
         self._rows: dict[str, int] = {}
         self._pixmaps: OrderedDict[str, QPixmap] = OrderedDict()
         self._broken: set[str] = set()
+        self._states: dict[str, State | None] = {}
+        """Of the files as they were decoded, and of the broken ones."""
+        self._errands = Errands(self)
         self._decoder = _Decoder(read, side)  # without a parent: a thread may still hold it when the list is gone
         self._decoder.done.connect(self._take)
 
@@ -185,7 +219,22 @@ class PictureList(QStringListModel):
         for path in paths:
             self._pixmaps.pop(path, None)
             self._broken.discard(path)
+            self._states.pop(path, None)
             self._decoder.forget(path)
+
+    @Slot()
+    def look_again(self) -> None:
+        """Other programs may have changed the files: those whose thumbnails are there are compared, in the pool."""
+        if not self._errands:
+            self._errands.run("states", partial(_changed, list(self._states.items())), self._renew)
+
+    @Slot(object, object)
+    def _renew(self, _about: object, paths: list[str]) -> None:
+        self.forget(paths)
+        for path in paths:
+            self._draw(path)
+        if paths:
+            self.renewed.emit(paths)
 
     def _count(self) -> None:
         self._rows = {path: row for row, path in enumerate(self._paths)}
@@ -198,14 +247,19 @@ class PictureList(QStringListModel):
             self._decoder.ask(path)
         return found
 
-    @Slot(str, QImage)
-    def _take(self, path: str, image: QImage) -> None:
+    @Slot(str, object, QImage)
+    def _take(self, path: str, state: State | None, image: QImage) -> None:
+        self._states[path] = state
         if image.isNull():
             self._broken.add(path)
         else:
             self._pixmaps[path] = QPixmap.fromImage(image)
             if len(self._pixmaps) > KEPT:
-                self._pixmaps.popitem(last=False)
+                oldest, _ = self._pixmaps.popitem(last=False)
+                del self._states[oldest]
+        self._draw(path)
+
+    def _draw(self, path: str) -> None:
         row = self._rows.get(path)
         if row is not None:
             place = self.index(row)

@@ -336,6 +336,7 @@ class DatasetPage(QWidget):
         self.listing.tagged.connect(self._know_tags)
         self.listing.counted.connect(self.captioning.say_pictures)
         self.shown.selected.connect(self._show_selected)
+        self._pictures.renewed.connect(self.shown.show_renewed)
         self.grid.full.connect(self.full_view)
         self.grid.editing.connect(self.edit_caption)
         self.grid.comparing.connect(self.compare)

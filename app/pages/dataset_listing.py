@@ -54,6 +54,7 @@ class Listing(QObject):
         self.restoring: Mapping[str, object] = {}
         self._folder, self._pictures, self._grid = folder, pictures, grid
         self._filter, self._strip, self._head = filtered, strip, head
+        folder.opened.connect(pictures.look_again)
         folder.changed.connect(self._look_again)
         for prepared in (folder.prepared, folder.masked):
             prepared.connect(self._draw_anew)

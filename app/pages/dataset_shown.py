@@ -123,6 +123,12 @@ class ShownPicture(QObject):
             recipe = self._folder.preparing.recipe(place)
             self._errands.run(("picture", path, recipe), partial(_image, path, recipe), self._take_picture)
 
+    @Slot(object)
+    def show_renewed(self, paths: list[str]) -> None:
+        """Another program changed these pictures."""
+        if self._grid.current() in paths:
+            self.show_picture()
+
     @Slot(object, object)
     def _take_picture(self, about: tuple[str, str, Recipe], image: QImage) -> None:
         if about[1] == self._grid.current() and about[2] == self._folder.recipe_of(Path(about[1])):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 from PySide6.QtCore import (
+    QEvent,
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
@@ -235,6 +236,12 @@ class PictureGrid(QListView):
     def dataChanged(self, first: Index, _last: Index, roles: Sequence[int] = ()) -> None:
         """A thumbnail came: its tile is painted again. Qt would lay all of them out anew, for each one."""
         self.viewport().update(self.visualRect(first))
+
+    def event(self, event: QEvent) -> bool:
+        """Whoever comes back from another program may have changed pictures there."""
+        if event.type() in (QEvent.Type.Show, QEvent.Type.WindowActivate):
+            self._pictures.look_again()
+        return super().event(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._fit()

@@ -350,3 +350,23 @@ def test_the_caption_button_says_how_many_or_why_there_is_nothing_to_do(qtbot: Q
     page.filter.set_query("no such words")
     qtbot.waitUntil(lambda: bar.start.text() == "Caption pictures")
     assert not bar.start.isEnabled()
+
+
+def test_a_picture_that_another_program_changed_is_shown_anew(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    """In its tile and large, when the page comes into sight again."""
+
+    def stands_upright() -> bool:
+        large, tile = (
+            page.inspector.picture.picture_rect(),
+            page._pictures.index(1).data(Qt.ItemDataRole.DecorationRole),
+        )
+        return large.height() > large.width() and tile is not None and tile.height() > tile.width()
+
+    select(page, 1)
+    qtbot.waitUntil(lambda: quiet(page) and page._pictures.index(1).data(Qt.ItemDataRole.DecorationRole) is not None)
+    assert not stands_upright()
+    page.hide()
+    Image.new("RGB", (520, 700), (200, 0, 0)).save(folder / "2.png")
+    with qtbot.waitSignal(page._pictures.renewed):
+        page.show()
+    qtbot.waitUntil(stands_upright)

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QThreadPool
+from PySide6.QtCore import QEvent, Qt, QThreadPool
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from app.picture_index import Found, _opened, _read
@@ -254,3 +254,18 @@ def test_a_picture_can_not_be_edited_as_a_word(qtbot: QtBot) -> None:
         assert not view.findChildren(QLineEdit)
         view.hide()
     QThreadPool.globalInstance().waitForDone()
+
+
+def test_a_picture_that_another_program_changed_is_decoded_again(qtbot: QtBot, tmp_path: Path) -> None:
+    changed, same = (str(write_png(tmp_path / f"{name}.png", side=40)) for name in "ab")
+    pictures = PictureList(64)
+    grid = PictureGrid(pictures, PictureTile(lambda _path: False))
+    qtbot.addWidget(grid)
+    grid.set_paths([changed, same])
+    grid.show()
+    qtbot.waitUntil(lambda: all(isinstance(pictures.index(row).data(1), QPixmap) for row in (0, 1)))
+    write_png(Path(changed), side=50, age=5)
+    with qtbot.waitSignal(pictures.renewed) as renewed:
+        QApplication.sendEvent(grid.window(), QEvent(QEvent.Type.WindowActivate))
+    assert renewed.args == [[changed]]
+    qtbot.waitUntil(lambda: isinstance(made := pictures.index(0).data(1), QPixmap) and made.width() == 50)
