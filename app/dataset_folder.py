@@ -57,8 +57,7 @@ class DatasetFolder(QObject):
         super().__init__(parent)
         self._home = home
         self.report: HealthReport | None = None
-        self.mended: Mended | None = None
-        """What was done to files last, which can be undone."""
+        self._mendings: list[Mended] = []
         self.folder: Path | None = None
         self.rows: list[Row] = []
         self.paths: list[str] = []
@@ -105,6 +104,15 @@ class DatasetFolder(QObject):
         return self._book.done if self._book is not None else ()
 
     @property
+    def mended(self) -> Mended | None:
+        """What was done to files last, which can be undone."""
+        return self._mendings[-1] if self._mendings else None
+
+    @property
+    def is_writing(self) -> bool:
+        return self._writing is not None
+
+    @property
     def can_redo(self) -> bool:
         return self._book is not None and bool(self._book.undone)
 
@@ -120,7 +128,7 @@ class DatasetFolder(QObject):
         folder = self.own(asked)
         self._stop_reading()
         if folder != self.folder:
-            self.mended = None
+            self._mendings.clear()
         self.folder, self.report = folder, None
         self._start(partial(open_folder, folder, asked), self._take_opened)
 
@@ -179,13 +187,14 @@ class DatasetFolder(QObject):
 
     def bring_back(self) -> None:
         """Undo what was done to files last."""
-        if self.mended is not None:
-            self._start(partial(_bring_back, self.mended), self._take_mended)
+        if self._mendings:
+            self._start(partial(_bring_back, self._mendings.pop()), self._take_mended)
 
     @Slot(object, object)
     def _take_mended(self, number: object, mended: Mended | None) -> None:
         self._reading.pop(number, None)
-        self.mended = mended
+        if mended is not None:
+            self._mendings.append(mended)
         if self.folder is not None:
             self.open(self.folder)
 

@@ -1,4 +1,5 @@
-"""Undo and redo on the page Dataset: of what was typed, of many captions at once, of how a picture is prepared."""
+"""Undo and redo on the page Dataset: of what was typed, of many captions at once, of how a picture is prepared, and
+undo of what was done to files."""
 
 from PySide6.QtCore import QObject, Slot
 
@@ -23,9 +24,21 @@ class Steps(QObject):
 
     @Slot()
     def undo(self) -> None:
+        is_typed = self._inspector.is_edited
         self._inspector.finish()
-        if not self._close_up.undo():
+        if self._close_up.undo():
+            return
+        if self._is_mended_last() and not is_typed:
+            self._folder.bring_back()
+        else:
             self._folder.undo()
+
+    def _is_mended_last(self) -> bool:
+        """Whether something was done to files since the last step, as when pictures were taken out."""
+        mended, steps = self._folder.mended, self._folder.steps()
+        if mended is None or self._folder.is_writing:
+            return False
+        return not steps or steps[-1].when < mended.when
 
     @Slot()
     def redo(self) -> None:

@@ -8,7 +8,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from trainer.contract.errors import UserError
@@ -71,11 +73,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """What was done: files moved (from, to), in that order, then files written."""
+    """What was done, and when: files moved (from, to), in that order, then files written."""
 
     title: str
     moved: tuple[tuple[Path, Path], ...]
     written: tuple[Written, ...] = ()
+    when: datetime = field(default_factory=partial(datetime.now, UTC), compare=False)
 
 
 def together(mendings: Iterable[Mending]) -> tuple[Mending, ...]:
@@ -134,7 +137,9 @@ def undo(mended: Mended) -> None:
     for path, to in mended.moved:
         if not to.exists() or (path.exists() and path not in back):
             what = f"{shown(to)} is gone" if not to.exists() else f"{shown(path)} is there again"
-            raise UserError(f"{mended.title} can't be undone: {what}.", "Move the files back by hand.")
+            raise UserError(
+                f"{mended.title} can't be undone: {what}.", f"Move the files back by hand, from {shown(to.parent)}."
+            )
     for written in reversed(mended.written):
         with said_as_user_error(written.path):
             if written.kept is None:
