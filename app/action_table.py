@@ -86,6 +86,8 @@ TABLE = (
     Deed("dataset.turn_left", "Turn left", "The selected pictures, by a quarter", "Ctrl+L", "turn_left"),
     Deed("dataset.turn_right", "Turn right", "The selected pictures, by a quarter", "Ctrl+R", "turn_right"),
     Deed("dataset.mirror", "Mirror", "The selected pictures, left and right swapped", "", "mirror"),
+    Deed("dataset.take_out", "Take out of the folder", "The selected pictures; it can be undone", "", "remove"),
+    Deed("dataset.take_out_rejects", "Take the rejects out", "All that X flagged; it can be undone", "", "remove"),
     Deed("dataset.train", "Train on these", "Open Train with this folder", "", "train"),
     Deed("models_page.install_file", "Install a file…", "Copy a model file into your models", "Ctrl+I", "install"),
     Deed("models_page.install_folder", "Install a folder…", "Copy a model in diffusers' folder layout", "", "folder"),

@@ -17,6 +17,7 @@ from app.pages.dataset_close import CloseUp
 from app.pages.dataset_completion import TagCompletion
 from app.pages.dataset_layout import Columns, Foot, Head
 from app.pages.dataset_listing import Listing, look
+from app.pages.dataset_mending import FileMending
 from app.pages.dataset_search import Searching
 from app.pages.dataset_selection import Selection
 from app.pages.dataset_shown import ShownPicture
@@ -36,7 +37,6 @@ from app.widgets.prepare_panel import PreparePanel
 from app.widgets.problem_strip import ProblemStrip
 from app.widgets.threshold_panel import ThresholdPanel
 from app.widgets.writing_strip import WritingStrip
-from trainer.dataset.mending import Mending
 from trainer.home import Home
 
 TILE = 150
@@ -74,7 +74,10 @@ class DatasetPage(QWidget):
         self.preparing = PreparePanel(self.folder, self.selection.selected)
         self.strip = ProblemStrip()
         self.head = Head()
-        self.listing = Listing(self.folder, self._pictures, self.grid, self.filter, self.strip, self.head, self)
+        self.listing = Listing(
+            self.folder, self._pictures, self.grid, self.selection, self.filter, self.strip, self.head, self
+        )
+        self.mending = FileMending(self.folder, self.selection, self.listing, self.strip, self._finish, self)
         self.foot = Foot(self.captioning.bar)
         self._middle = QStackedWidget()
         self.close_up = CloseUp(
@@ -117,8 +120,7 @@ class DatasetPage(QWidget):
     def stop_work(self) -> None:
         """Write down what was typed and painted last."""
         self.views.stop_work()
-        self.inspector.finish()
-        self.preparing.finish()
+        self._finish()
         self.folder.finish()
 
     # ---- Actions
@@ -146,14 +148,23 @@ class DatasetPage(QWidget):
 
     def _let_go(self) -> None:
         """Write down what was typed and painted, and take no more: the pictures are about to be others."""
-        self.inspector.finish()
-        self.preparing.finish()
+        self._finish()
         self.shown.show_none()
 
-    @Slot(object)
-    def _mend(self, mending: Mending) -> None:
-        self._let_go()
-        self.folder.mend(mending)
+    def _finish(self) -> None:
+        """Write down what was typed and painted."""
+        self.inspector.finish()
+        self.preparing.finish()
+
+    @Slot()
+    def take_out(self) -> None:
+        """Take the selected pictures out of the folder, with captions and masks. They can be brought back."""
+        self.mending.take_out()
+
+    @Slot()
+    def take_out_rejects(self) -> None:
+        """Take out all that were flagged as rejects."""
+        self.mending.take_out_rejects()
 
     @Slot()
     def search(self) -> None:
@@ -341,6 +352,8 @@ class DatasetPage(QWidget):
         self.grid.editing.connect(self.edit_caption)
         self.grid.comparing.connect(self.compare)
         self.grid.preparing.connect(self.prepare)
+        for pictures in (self.grid, self.large):
+            pictures.deleting.connect(self.take_out)
         self.inspector.onward.connect(self._onward)
         self.inspector.preparing.connect(self.prepare)
         leave = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
@@ -361,17 +374,15 @@ class DatasetPage(QWidget):
         self.folder.opened.connect(self._opened)
         self.folder.read.connect(self._read)
         self.folder.trouble.connect(self.said)
-        self.strip.mending.connect(self._mend)
-        self.strip.bringing_back.connect(self.folder.bring_back)
 
     def _wire_panels(self) -> None:
         for panel in (self.batch, self.exporting, self.thresholds, self.preparing, self.large, self.views):
             panel.left.connect(self.back)
-        for panel in (self.exporting, self.completing, self.views):
+        for panel in (self.exporting, self.completing, self.views, self.mending):
             panel.said.connect(self.said)
         self.views.fronted.connect(self._middle.setCurrentWidget)
         self.views.searching.connect(self.filter.set_query)
-        self.views.mending.connect(self._mend)
+        self.views.mending.connect(self.mending.mend)
         self.views.arrived.connect(self._take_in)
         self.views.bucketed.connect(self.searching.know_buckets)
         self.captioning.bar.moving.connect(self.move_thresholds)

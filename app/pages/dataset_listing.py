@@ -1,6 +1,7 @@
 """The list of pictures on the page Dataset: what a search found, put into the grid and said around it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -8,14 +9,17 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.dataset_folder import DatasetFolder
 from app.pages.dataset_layout import Head
 from app.pages.dataset_search import OF_CAPTIONS, Found
+from app.pages.dataset_selection import Selection
 from app.pictures import PictureList
-from app.widgets.dataset_filter import DatasetFilter
+from app.widgets.dataset_filter import REJECTED, DatasetFilter
 from app.widgets.dataset_grid import DatasetGrid, Look
 from app.widgets.problem_strip import ProblemStrip
 from trainer.dataset.findings import Kind
+from trainer.dataset.health_problem import Problem
 
 NO_FOLDER = "Open a folder of pictures, or drop one here. What is in it is not changed until you write something."
 NOTHING_FOUND = "No picture fits. Take a word of the search away."
+ONLY_FILES = "No picture has this: it is about the files above."
 LOOKING = "Still looking at the pictures…"
 
 
@@ -45,6 +49,7 @@ class Listing(QObject):
         folder: DatasetFolder,
         pictures: PictureList,
         grid: DatasetGrid,
+        selection: Selection,
         filtered: DatasetFilter,
         strip: ProblemStrip,
         head: Head,
@@ -52,7 +57,7 @@ class Listing(QObject):
     ) -> None:
         super().__init__(parent)
         self.restoring: Mapping[str, object] = {}
-        self._folder, self._pictures, self._grid = folder, pictures, grid
+        self._folder, self._pictures, self._grid, self._selection = folder, pictures, grid, selection
         self._filter, self._strip, self._head = filtered, strip, head
         folder.opened.connect(pictures.look_again)
         folder.changed.connect(self._look_again)
@@ -66,8 +71,7 @@ class Listing(QObject):
     @Slot(object)
     def take(self, found: Found) -> None:
         paths = [self._folder.paths[place] for place in found.places]
-        is_waiting = self._folder.report is None and "problem:" in self._filter.query
-        self._grid.say(NO_FOLDER if not self._folder.rows else LOOKING if is_waiting else NOTHING_FOUND)
+        self._grid.say(self._nothing())
         if paths != self._pictures.paths() or not paths:
             self._grid.set_paths(paths, fallback=max(0, self._grid.currentIndex().row()))
         if paths and self.restoring:
@@ -75,7 +79,7 @@ class Listing(QObject):
             self._grid.set_view(restoring)
         if self._folder.is_read:
             self._filter.set_tags(found.tags)
-            self._filter.set_problems(found.uncaptioned, found.problems)
+            self._filter.set_problems(found.uncaptioned, found.rejected, found.problems)
             self._show_problem()
             self.tagged.emit(found.tags)
         self.say_count()
@@ -102,8 +106,32 @@ class Listing(QObject):
         self._head.say_count(total, listed, selected, is_searched=bool(self._filter.query))
         self.counted.emit()
 
+    def leave_out(self, paths: Collection[Path]) -> None:
+        """These are about to be taken out of the folder: whoever goes on is not to meet them again."""
+        going = {str(path) for path in paths}
+        before = self._pictures.paths()
+        fallback = sum(path not in going for path in before[: self._grid.currentIndex().row()])
+        self._grid.set_paths([path for path in before if path not in going], fallback=fallback)
+        self.say_count()
+
+    def _nothing(self) -> str:
+        """What stands in place of the pictures where the search finds none."""
+        if not self._folder.rows:
+            return NO_FOLDER
+        if self._folder.report is None and "problem:" in self._filter.query:
+            return LOOKING
+        return ONLY_FILES if self._problems() else NOTHING_FOUND
+
+    def _problems(self) -> tuple[Problem, ...]:
+        """Of the kind that is searched for."""
+        report = self._folder.report
+        return report.by_kind().get(cast("Kind", self._filter.kind), ()) if report is not None else ()
+
     def _show_problem(self) -> None:
-        kind, report = self._filter.kind, self._folder.report
-        problems = report.by_kind().get(cast("Kind", kind), ()) if report is not None else ()
-        mendings = report.mendings(cast("Kind", kind)) if report is not None and problems else ()
-        self._strip.show_kind(kind, problems, mendings, can_bring_back=self._folder.mended is not None)
+        kind, report, problems = self._filter.kind, self._folder.report, self._problems()
+        mended = self._folder.mended.title if self._folder.mended is not None else ""
+        if self._filter.query == REJECTED and (rejects := self._selection.rejects()):
+            self._strip.show_rejects((self._selection.taking_out(rejects),), mended=mended)
+        else:
+            mendings = report.mendings(cast("Kind", kind)) if report is not None and problems else ()
+            self._strip.show_kind(kind, problems, mendings, mended=mended)

@@ -1,10 +1,8 @@
 """What a search on the page Dataset gives, worked out in the pool."""
 
 import itertools
-from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import get_args
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -12,11 +10,10 @@ from app.dataset_folder import DatasetFolder
 from app.errand import Errand, Errands
 from app.widgets.dataset_filter import DatasetFilter
 from trainer.contract.errors import UserError
-from trainer.dataset.findings import Kind
+from trainer.dataset.health import HealthReport
 from trainer.dataset.query import Query, Row, compile_query
 from trainer.dataset.tags import counts
 
-KINDS = get_args(Kind)
 OF_CAPTIONS = frozenset({"no caption", "empty caption"})
 """What the health check says too, but is counted anew at each change."""
 GATHERED = 150
@@ -25,25 +22,37 @@ GATHERED = 150
 
 @dataclass(frozen=True)
 class Found:
-    """Places in order; of the whole folder how often each tag comes, how many pictures have no caption, and how many
-    each kind of problem. `number` tells one search from the next."""
+    """Places in order; of the whole folder how often each tag comes, how many pictures have no caption, how many are
+    rejects, and how many pictures, and files that are none, each kind of problem has. `number` tells one search from
+    the next."""
 
     number: int
     places: list[int]
     tags: list[tuple[str, int]]
     uncaptioned: int
+    rejected: int
     problems: list[tuple[str, int]]
 
 
-def search(number: int, query: Query, rows: list[Row], errand: Errand) -> Found:
+def search(number: int, query: Query, rows: list[Row], report: HealthReport | None, errand: Errand) -> Found:
     places = [place for place, of in enumerate(rows) if query(of)]
     errand.check()
     tags = counts(of.caption for of in rows)
     errand.check()
-    problems = Counter(problem for of in rows for problem in of.problems)
     uncaptioned = sum(1 for of in rows if not of.caption.strip())
-    kinds = [(kind, problems[kind]) for kind in KINDS if problems[kind] and kind not in OF_CAPTIONS]
-    return Found(number, places, tags, uncaptioned, kinds)
+    rejected = sum(1 for of in rows if of.flag == "reject")
+    return Found(number, places, tags, uncaptioned, rejected, needing_a_look(report) if report is not None else [])
+
+
+def needing_a_look(report: HealthReport) -> list[tuple[str, int]]:
+    """How many pictures each kind of problem has; a file that is no picture, as a HEIC is none, counts as one."""
+    found: list[tuple[str, int]] = []
+    for kind, problems in report.by_kind().items():
+        pictures = {place for problem in problems for place in problem.places}
+        files = sum(1 for problem in problems if not problem.places)
+        if kind not in OF_CAPTIONS:
+            found.append((kind, len(pictures) + files))
+    return found
 
 
 class Searching(QObject):
@@ -61,7 +70,7 @@ class Searching(QObject):
         self._soon.timeout.connect(self.search)
         filtered.changed.connect(self.search)
         folder.examined.connect(self.search)
-        for changed in (folder.changed, folder.prepared):
+        for changed in (folder.changed, folder.prepared, folder.trouble):  # what could not be done is listed again
             changed.connect(self._search_soon)
 
     @Slot()
@@ -73,7 +82,7 @@ class Searching(QObject):
             return
         self._filter.say_fault("")
         self._latest = next(self._numbers)
-        work = partial(search, self._latest, query, self._folder.rows)
+        work = partial(search, self._latest, query, self._folder.rows, self._folder.report)
         self._errands.run(("search", self._latest), work, self._take)
 
     @Slot()

@@ -1,5 +1,8 @@
 """Which pictures of the dataset an action is about, and the short actions on them: stars, flags, tags, turns."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from PySide6.QtCore import QObject, Slot
 
 from app.dataset_folder import DatasetFolder
@@ -7,6 +10,7 @@ from app.pictures import PictureList
 from app.widgets.dataset_grid import DatasetGrid
 from trainer.dataset.edits import AddTags, RemoveTags
 from trainer.dataset.marks import Flag
+from trainer.dataset.mending import MoveAway
 
 
 class Selection(QObject):
@@ -51,6 +55,16 @@ class Selection(QObject):
                 self._grid.go_to(at)
                 return True
         return False
+
+    def rejects(self) -> list[int]:
+        """All of the folder, listed or not."""
+        return [place for place, of in enumerate(self._folder.rows) if of.flag == "reject"]
+
+    def taking_out(self, places: Sequence[int]) -> MoveAway:
+        """These pictures out of the folder, with their captions and masks."""
+        paths = tuple(Path(self._folder.paths[place]) for place in places)
+        what = "1 picture" if len(paths) == 1 else f"{len(paths):,} pictures"
+        return MoveAway(f"Take {what} out of the folder", paths)
 
     @Slot(str)
     def add_tag(self, tag: str) -> None:

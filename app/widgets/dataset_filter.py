@@ -15,7 +15,9 @@ HELP = (
     'Words of the caption, and: tag:"long hair", name:IMG*, path:part/*, stars:>=3, width:<512, words:>40, tags:<3, '
     "is:uncaptioned, problem:blurred, bucket:576x448; -sofa leaves out, (a or b) groups"
 )
-NO_CAPTION, UNCAPTIONED = "No caption", "is:uncaptioned"
+REJECTED = "is:rejected"
+BY_FLAG = {"No caption": "is:uncaptioned", "Rejected": REJECTED}
+"""What needs a look besides what the health check finds, with the search for it."""
 
 
 class DatasetFilter(QWidget):
@@ -56,7 +58,7 @@ class DatasetFilter(QWidget):
         self._typing.timeout.connect(self.changed)
         self.tags.picked.connect(self._toggle_tag)
         self.problems.picked.connect(self._show_problem)
-        self.set_problems(0, ())
+        self.set_problems(0, 0, ())
 
     @property
     def query(self) -> str:
@@ -71,9 +73,10 @@ class DatasetFilter(QWidget):
         self._fault.setText(words)
         self._fault.setVisible(bool(words))
 
-    def set_problems(self, uncaptioned: int, kinds: Sequence[tuple[str, int]]) -> None:
-        """How many pictures have no caption, and how many each kind of problem that the health check knows."""
-        found = [(NO_CAPTION, uncaptioned)] if uncaptioned else []
+    def set_problems(self, uncaptioned: int, rejected: int, kinds: Sequence[tuple[str, int]]) -> None:
+        """How many pictures have no caption, how many are rejects, and how many have each kind of problem that the
+        health check knows."""
+        found = [(words, number) for words, number in zip(BY_FLAG, (uncaptioned, rejected), strict=True) if number]
         found += [(f"{kind[0].upper()}{kind[1:]}", number) for kind, number in kinds]
         self.problems.set_counts(found)
         self.problems.setVisible(bool(found))
@@ -99,7 +102,7 @@ class DatasetFilter(QWidget):
 
     @Slot(str)
     def _show_problem(self, words: str) -> None:
-        self._toggle(UNCAPTIONED if words == NO_CAPTION else f'problem:"{words.lower()}"')
+        self._toggle(BY_FLAG.get(words) or f'problem:"{words.lower()}"')
 
     def _toggle(self, term: str) -> None:
         """Add a term to the search, or take it away where it stands there already."""

@@ -88,8 +88,20 @@ class DatasetGrid(PictureGrid):
         super().__init__(pictures, CaptionTile(look))
         self.setAccessibleDescription(
             "0 to 5 give stars, P picks, X rejects, U takes the flag away, Enter edits the caption, C crops, V "
-            "compares two, Space shows a picture large."
+            "compares two, Space shows a picture large, Delete takes it out of the folder."
         )
+        self._add_menu()
+
+    def _add_menu(self) -> None:
+        """What is done with a picture, below the right button; its keys are those of the grid."""
+        for words, asks in {
+            "Edit the caption\tF2": self.editing,
+            "Crop, turn, mask…\tC": self.preparing,
+            "Compare two\tV": self.comparing,
+            "Take out of the folder\tDel": self.deleting,
+        }.items():
+            self.addAction(words).triggered.connect(asks)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
@@ -104,8 +116,10 @@ class DatasetGrid(PictureGrid):
             self.preparing.emit()
         elif plain and key == Qt.Key.Key_V:
             self.comparing.emit()
-        elif plain and key in (Qt.Key.Key_S, Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            event.ignore()  # stars are numbers here, and nothing of a dataset is thrown away by a key
+        elif plain and key == Qt.Key.Key_S:
+            event.ignore()  # stars are numbers here
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and event.isAutoRepeat():
+            event.ignore()  # a key held down does not empty the folder
         else:
             super().keyPressEvent(event)
 

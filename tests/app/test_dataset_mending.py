@@ -1,0 +1,227 @@
+"""What is done to the files of a dataset in the window: what is no picture is named, pictures leave, and come back."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.models_list import Models
+from app.pages.dataset import DatasetPage
+from app.pages.dataset_listing import ONLY_FILES
+from app.pages.dataset_mending import NO_REJECTS
+from app.queue import Queue
+from app.widgets.problem_strip import NAMED
+from tests.app.stage import Engine
+from trainer.home import Home
+
+PICTURES = ["1.png", "2.png", "3.png", "4.png"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "pets"
+    made.mkdir()
+    for number, name in enumerate(PICTURES):
+        Image.effect_noise((600, 520 + 8 * number), 90).convert("RGB").save(made / name)
+        (made / name).with_suffix(".txt").write_text(f"cat, number {number}\n", encoding="utf-8")
+    return made
+
+
+@pytest.fixture
+def page(qtbot: QtBot, home: Home, train_engine: Engine, folder: Path) -> DatasetPage:
+    made = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
+    qtbot.addWidget(made)
+    made.resize(1200, 760)
+    made.show()
+    read(qtbot, made, folder)
+    return made
+
+
+def read(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    with qtbot.waitSignal(page.folder.examined):
+        page.open_folder(folder)
+    qtbot.waitUntil(lambda: is_quiet(page))
+
+
+def is_quiet(page: DatasetPage) -> bool:
+    """The folder was read, and nothing is searched any more."""
+    return page.folder.report is not None and not page._errands and not page.searching.is_due
+
+
+def names(page: DatasetPage) -> list[str]:
+    return [Path(path).name for path in page._pictures.paths()]
+
+
+def problems(page: DatasetPage) -> dict[str, int]:
+    return dict(page.filter.problems.counts())
+
+
+def select(page: DatasetPage, *rows: int) -> None:
+    page.grid.go_to(rows[0])
+    for row in rows[1:]:
+        page.grid.selectionModel().select(page._pictures.index(row), QItemSelectionModel.SelectionFlag.Select)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
+def test_files_that_are_no_picture_need_a_look_and_are_named(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    assert problems(page) == {}
+    (folder / "IMG_0001.HEIC").write_bytes(b"no picture that Gesso reads")
+    (folder / "5.png").write_bytes(b"no picture at all")
+    (folder / "5.txt").write_text("cat\n", encoding="utf-8")
+    (folder / "orphan.txt").write_text("a caption without a picture\n", encoding="utf-8")
+    read(qtbot, page, folder)
+    assert problems(page) == {"Unreadable": 2, "Orphan caption": 1}
+    page.filter.problems.picked.emit("Unreadable")
+    qtbot.waitUntil(lambda: names(page) == ["5.png"] and page.strip.isVisible())
+    _, line = page.strip._reason.text().splitlines()
+    assert line.startswith("IMG_0001.HEIC: It is a HEIC picture")
+    page.filter.set_query('problem:"orphan caption"')
+    qtbot.waitUntil(lambda: page.strip._words.text() == "Orphan caption" and names(page) == [])
+    assert page.strip._reason.text().startswith("orphan.txt: No picture has its name")
+    assert page.grid._words == ONLY_FILES
+    ((take_out, _),) = page.strip._mendings
+    with qtbot.waitSignal(page.folder.examined):
+        take_out.click()
+    assert "orphan.txt" not in files(folder)
+    qtbot.waitUntil(lambda: problems(page) == {"Unreadable": 2})
+
+
+def test_of_many_files_some_are_named_and_the_others_counted(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    for number in range(NAMED + 2):
+        (folder / f"{number}.heic").write_bytes(b"")
+    read(qtbot, page, folder)
+    page.filter.problems.picked.emit("Unreadable")
+    qtbot.waitUntil(lambda: page.strip.isVisible())
+    assert page.strip._reason.text().startswith("0.heic, 1.heic, 2.heic, 3.heic, 4.heic, 5.heic and 2 more: It is a")
+
+
+def test_a_long_name_does_not_widen_the_page(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    (folder / f"{'Oesterreich_' * 18}.heic").write_bytes(b"")
+    read(qtbot, page, folder)
+    before = page.minimumSizeHint().width()
+    page.filter.problems.picked.emit("Unreadable")
+    qtbot.waitUntil(lambda: page.strip.isVisible())
+    assert page.minimumSizeHint().width() == before
+
+
+def test_delete_takes_pictures_out_with_caption_and_mask_and_they_come_back_one_after_the_other(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    Image.new("L", (600, 528)).save(folder / "2-masklabel.png")
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    select(page, 1)
+    with qtbot.waitSignal(page.folder.examined):
+        QTest.keyClick(page.grid, Qt.Key.Key_Delete)
+        assert names(page) == ["1.png", "3.png", "4.png"], "nobody meets it again while the folder is read anew"
+        assert page.grid.current().endswith("3.png")
+    assert files(folder) == ["1.png", "1.txt", "3.png", "3.txt", "4.png", "4.txt"]
+    assert page.inspector.edit.text() == "cat, number 2"
+    select(page, 0, 2)
+    (take_out,) = (action for action in page.grid.actions() if action.text().startswith("Take out"))
+    with qtbot.waitSignal(page.folder.examined):
+        take_out.trigger()
+    assert files(folder) == ["3.png", "3.txt"]
+    for title, back in (("2 pictures", [*PICTURES[:1], *PICTURES[2:]]), ("1 picture", PICTURES)):
+        qtbot.waitUntil(lambda title=title: page.strip._done.text() == f"Done: Take {title} out of the folder")
+        with qtbot.waitSignal(page.folder.examined):
+            QTest.mouseClick(page.strip._back, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda back=back: is_quiet(page) and names(page) == back)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    assert not page.strip.isVisible()
+
+
+def test_a_held_delete_key_takes_out_one_picture(page: DatasetPage, folder: Path) -> None:
+    select(page, 0)
+    held = QKeyEvent(QKeyEvent.Type.KeyPress, Qt.Key.Key_Delete, Qt.KeyboardModifier.NoModifier, autorep=True)
+    QApplication.sendEvent(page.grid, held)
+    assert names(page) == PICTURES
+    assert files(folder)[:2] == ["1.png", "1.txt"]
+
+
+def test_a_picture_that_could_not_be_taken_out_is_listed_again(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    (folder / ".gesso" / "removed").parent.mkdir(exist_ok=True)
+    (folder / ".gesso" / "removed").write_text("a file where the folder should be")
+    select(page, 1)
+    with qtbot.waitSignal(page.said) as said:
+        page.take_out()
+    assert said.args is not None
+    assert "removed" in said.args[0]
+    qtbot.waitUntil(lambda: names(page) == PICTURES)
+    assert page.inspector.edit.isEnabled()
+    assert (folder / "2.png").is_file()
+
+
+def test_all_rejects_are_taken_out_at_once_and_are_rejects_still_when_they_come_back(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    with qtbot.waitSignal(page.said) as said:
+        page.take_out_rejects()
+    assert said.args == [NO_REJECTS]
+    select(page, 0, 2)
+    QTest.keyClick(page.grid, Qt.Key.Key_X)
+    qtbot.waitUntil(lambda: problems(page) == {"Rejected": 2})
+    page.filter.problems.picked.emit("Rejected")
+    qtbot.waitUntil(lambda: names(page) == ["1.png", "3.png"] and page.strip.isVisible())
+    assert "trained on" in page.strip._reason.text()
+    page.filter.set_query("")
+    qtbot.waitUntil(lambda: names(page) == PICTURES)
+    with qtbot.waitSignal(page.folder.examined):
+        page.take_out_rejects()
+    qtbot.waitUntil(lambda: names(page) == ["2.png", "4.png"] and problems(page) == {})
+    assert files(folder) == ["2.png", "2.txt", "4.png", "4.txt"]
+    with qtbot.waitSignal(page.folder.examined):
+        page.folder.bring_back()
+    qtbot.waitUntil(lambda: names(page) == PICTURES)
+    assert [row.flag for row in page.folder.rows] == ["reject", "", "reject", ""]
+
+
+def test_undo_brings_pictures_back_unless_captions_were_changed_since(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    select(page, 0)
+    with qtbot.waitSignal(page.folder.changed):
+        page.selection.add_tag("first")
+    with qtbot.waitSignal(page.folder.examined):
+        page.take_out()
+    qtbot.waitUntil(lambda: is_quiet(page))
+    page.grid.go_to(0)
+    with qtbot.waitSignal(page.folder.rested):
+        page.selection.add_tag("second")
+    assert (folder / "2.txt").read_text(encoding="utf-8").strip() == "cat, number 1, second"
+    with qtbot.waitSignal(page.folder.rested):
+        page.undo()
+    assert (folder / "2.txt").read_text(encoding="utf-8").strip() == "cat, number 1"
+    assert not (folder / "1.png").exists()
+    with qtbot.waitSignal(page.folder.examined):
+        page.undo()
+    assert (folder / "1.txt").read_text(encoding="utf-8").strip() == "cat, number 0, first"
+    with qtbot.waitSignal(page.folder.rested):
+        page.undo()
+    assert (folder / "1.txt").read_text(encoding="utf-8").strip() == "cat, number 0"
+
+
+def test_the_picture_stays_shown_after_a_mending_that_finds_nothing_to_do(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    (folder / "3.txt").write_text("cat, sofa, cat\n", encoding="utf-8")
+    read(qtbot, page, folder)
+    page.filter.problems.picked.emit("Repeated tag")
+    qtbot.waitUntil(lambda: names(page) == ["3.png"] and bool(page.strip._mendings))
+    ((mend, mending),) = page.strip._mendings
+    with qtbot.waitSignal(page.folder.rested):
+        mend.click()
+    page.filter.set_query("")
+    qtbot.waitUntil(lambda: names(page) == PICTURES)
+    page.grid.go_to(2)
+    page.strip.mending.emit(mending)
+    qtbot.waitUntil(lambda: is_quiet(page) and not page.folder.is_writing)
+    assert page.inspector.edit.isEnabled()
+    assert page.inspector.edit.text() == "cat, sofa"
