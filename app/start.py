@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app.crashes import Crashes
 from app.garbage import GarbageTimer
+from app.priority import take_short_turns
 from app.signals import Signals
 from app.single import SingleWindow, hand_over
 from app.theme import Theme
@@ -37,6 +38,7 @@ def has_display() -> bool:
 
 def application(arguments: Sequence[str] = ()) -> QApplication:
     """The one application of this process, with our theme."""
+    take_short_turns()
     made = QApplication([sys.argv[0], *arguments])
     made.setApplicationName("Gesso")
     made.setApplicationDisplayName("Gesso")

@@ -9,7 +9,7 @@ from PySide6.QtCore import QThreadPool
 from pytestqt.qtbot import QtBot
 
 from app.errand import Errand
-from app.priority import LESS, step_back
+from app.priority import LESS, TURN, step_back, take_short_turns
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux weighs threads one by one")
 
@@ -32,3 +32,12 @@ def test_the_window_does_not(qtbot: QtBot) -> None:
     before = niceness()
     step_back()
     assert niceness() == before
+
+
+def test_python_in_the_pool_makes_way_soon() -> None:
+    before = sys.getswitchinterval()
+    try:
+        take_short_turns()
+        assert sys.getswitchinterval() == pytest.approx(TURN)
+    finally:
+        sys.setswitchinterval(before)
