@@ -24,7 +24,6 @@ from app.palette import Scheme
 from app.queue import Queued
 from app.start import application
 from app.theme import theme
-from app.widgets.batch_panel import KINDS
 from app.window import MainWindow
 from trainer.contract import events
 from trainer.contract.common import Sampling
@@ -44,7 +43,6 @@ PATIENCE, SETTLED = 300_000, 120
 """Milliseconds: for what the engine does, and for what follows a change of size or colours."""
 CROPPED = 1
 """The place of a picture whose subject does not stand in the middle."""
-REPLACE_TEXT = next(place for place, kind in enumerate(KINDS) if kind.words == "Replace text")
 PROMPTS = (
     "a large red cat on a mint background", "a yellow boat on a peach background", "a blue house on a cream background",
     "a small green tree on a lilac background",
@@ -183,9 +181,10 @@ def dataset(window: MainWindow, camera: Photographer, home: Home) -> None:
     camera.take("dataset-prepare")
     page.prepare()
     page.change_captions()
-    replace = page.batch.fields[REPLACE_TEXT]
-    page.batch.kind.setCurrentIndex(REPLACE_TEXT)
-    page.batch.kind.activated.emit(REPLACE_TEXT)
+    kinds = page.batch.kind
+    kinds.setCurrentIndex(kinds.findText("Replace text"))
+    kinds.activated.emit(kinds.currentIndex())
+    replace = page.batch.fields[kinds.currentData()]
     replace.first.setText("background")
     replace.second.setText("backdrop")
     page.batch.look()
