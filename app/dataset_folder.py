@@ -1,8 +1,9 @@
 """The dataset that is open: its pictures, captions and marks, read and written in the pool, one thing at a time."""
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,13 @@ from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal, Slot
 
 from app import dataset_writing
 from app.dataset_preparing import Prepared, Preparing
-from app.dataset_reading import Opened, examined, fill, measure_pictures, open_folder, read_captions
+from app.dataset_reading import Opened, examined, measure_pictures, open_folder, read_captions
+from app.dataset_writing import Written
 from app.errand import Errand
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.edits import Operation
 from trainer.dataset.health import HealthReport
-from trainer.dataset.history import ChangedOutside
 from trainer.dataset.marks import Flag, Marks
 from trainer.dataset.mending import Edit, FileMending, Mended, Mending, mend, undo
 from trainer.dataset.query import Row
@@ -26,10 +27,18 @@ from trainer.home import RESOURCES, Home
 
 EXAMINED_AFTER = 1000
 """Milliseconds without a further change until the health of the pictures is looked at anew."""
-Work = Callable[..., Any]
-"""Called with its errand: the places that it changed, or why it did not."""
-AT_ONCE = 500
-"""So many captions are edited while the window waits."""
+Work = Callable[..., Written | Prepared]
+"""Called with its errand: how what it touched stands now, or why it did nothing."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be done, about the captions of this book. The rows at the places in `ahead` show what it is to write
+    already."""
+
+    book: CaptionBook
+    work: Work
+    ahead: tuple[int, ...] = ()
 
 
 class DatasetFolder(QObject):
@@ -67,7 +76,9 @@ class DatasetFolder(QObject):
         self._preparing: Preparing | None = None
         self._places: dict[str, int] = {}
         self._reading: dict[object, Errand] = {}
-        self._waiting: deque[tuple[CaptionBook, Work]] = deque()
+        self._waiting: deque[_Asked] = deque()
+        self._ahead: Counter[int] = Counter()
+        """How many pieces of work still wait by which the caption at a place is to become what its row shows."""
         self._turn: Work | None = None
         self._writing: Errand | None = None
         self._numbers = itertools.count(1)
@@ -138,6 +149,7 @@ class DatasetFolder(QObject):
             return
         self._book, self._marks, self.rows, self.is_read = found.book, found.marks, found.rows, False
         self._turn = None
+        self._ahead.clear()
         self.paths, self._places = found.paths, found.places
         self._preparing = Preparing(found, self._put, self._take_prepared)
         self.opened.emit()
@@ -225,29 +237,34 @@ class DatasetFolder(QObject):
     def finish(self) -> None:
         """What was asked for is written when this comes back: the window closes."""
         self._stop_reading()
-        works = [*self._waiting]
+        waiting = [*self._waiting]
         self._waiting.clear()
         QThreadPool.globalInstance().waitForDone()
-        for _, work in works:
+        for asked in waiting:
             try:
-                work(Errand(work, work))
+                outcome = asked.work(Errand(asked, asked.work))
             except (UserError, OSError) as error:
                 self.trouble.emit(str(error))
+            else:
+                if outcome.trouble:
+                    self.trouble.emit(outcome.trouble)
 
     # ---- Changing. One piece of work after the other, so that each sees what the one before it wrote.
 
     def write(self, title: str, changes: Sequence[Change], *, merge: str = "") -> None:
         """As one step that can be undone; with the same `merge` as the step before it, as a part of that one."""
+        if not changes:
+            return
         for change in changes:  # shown at once, so that what is typed next goes on from it
-            fill(self.rows[change.place], change.after or "")
-        if changes:
-            self._put(partial(dataset_writing.apply, self.book, title, changes, merge))
+            self.rows[change.place].caption = change.after or ""
+        ahead = tuple(change.place for change in changes)
+        self._ahead.update(ahead)
+        self._put(partial(dataset_writing.apply, self.book, title, changes, merge), ahead)
 
     def edit(self, title: str, operation: Operation, places: Sequence[int]) -> None:
-        """Write what the operation changes as one step, if anything; of many captions it is worked out in the pool."""
-        if len(places) <= AT_ONCE:
-            self.write(title, self.preview(operation, places))
-        else:
+        """Write what the operation changes as one step, if anything. It is worked out where it is written, and so from
+        what was written before it."""
+        if places:
             self._put(partial(dataset_writing.edit, self.book, title, operation, tuple(places)))
 
     def stop_writing(self) -> None:
@@ -258,11 +275,11 @@ class DatasetFolder(QObject):
 
     def undo(self) -> None:
         if self._book is not None:
-            self._put(partial(dataset_writing.turn, self._book.undo, self.preparing))
+            self._put(partial(dataset_writing.turn, self._book, self._book.undo, self.preparing))
 
     def redo(self) -> None:
         if self._book is not None:
-            self._put(partial(dataset_writing.turn, self._book.redo, self.preparing))
+            self._put(partial(dataset_writing.turn, self._book, self._book.redo, self.preparing))
 
     def turn_the_rest(self) -> None:
         """Undo, or redo, what was stuck last, and leave what others changed as it is."""
@@ -277,7 +294,7 @@ class DatasetFolder(QObject):
     def look_again(self, places: Sequence[int]) -> None:
         """Take in what other programs, and the engine, wrote meanwhile."""
         if self._book is not None:
-            self._put(partial(dataset_writing.look_again, self.book, places))
+            self._put(partial(dataset_writing.look_again, self._book, self.rows, places))
             self._put(partial(dataset_writing.reread, self.preparing))
 
     def rate(self, places: Sequence[int], stars: int) -> None:
@@ -300,15 +317,15 @@ class DatasetFolder(QObject):
         self.changed.emit(tuple(places))
         self._put(partial(dataset_writing.save, marks))
 
-    def _put(self, work: Work) -> None:
+    def _put(self, work: Work, ahead: tuple[int, ...] = ()) -> None:
         """Whatever is open when it is done, it is about what is open now."""
-        self._waiting.append((self.book, work))
+        self._waiting.append(_Asked(self.book, work, ahead))
         self._write_next()
 
     def _write_next(self) -> None:
         if self._writing is None and self._waiting:
-            book, work = self._waiting.popleft()
-            errand = Errand((book, work), work)
+            asked = self._waiting.popleft()
+            errand = Errand(asked, asked.work)
             errand.told.done.connect(self._written)
             errand.told.failed.connect(self._not_written)
             errand.told.stopped.connect(self._writing_stopped)
@@ -319,42 +336,50 @@ class DatasetFolder(QObject):
             self.rested.emit()
 
     @Slot(object, object)
-    def _written(self, about: tuple[CaptionBook, Work], places: tuple[int, ...] | Prepared | ChangedOutside) -> None:
+    def _written(self, asked: _Asked, outcome: Written | Prepared) -> None:
         self._writing = None
-        book, work = about
-        if book is not self._book:
-            places = ()
-        if isinstance(places, Prepared):
-            if places.are_masks:
-                self.masked.emit(places.places)
-            else:
-                self._take_prepared(places.places)
-            if places.trouble:
-                self.trouble.emit(places.trouble)
-            places = ()
-        if isinstance(places, ChangedOutside):
-            self._turn = work
-            self.stuck.emit(places.title)
-            places = ()
-        for place in places:
-            fill(self.rows[place], self.book.caption(place).text)
-        if places:
-            self._examine_soon.start()
-            self.changed.emit(places)
+        if outcome.trouble:
+            self.trouble.emit(outcome.trouble)
+        if asked.book is self._book:
+            match outcome:
+                case Written():
+                    self._ahead.subtract(asked.ahead)
+                    self._take_written(asked.work, outcome)
+                case Prepared(places=places, are_masks=True):
+                    self.masked.emit(places)
+                case Prepared(places=places):
+                    self._take_prepared(places)
         self._write_next()
 
     @Slot(object, str)
-    def _not_written(self, about: tuple[CaptionBook, Work], why: str) -> None:
+    def _not_written(self, asked: _Asked, why: str) -> None:
         self._writing = None
         self.trouble.emit(why)
-        if about[0] is self._book:
-            self._show_what_is()
-            match about[1]:
-                case partial(args=(_, _, (Change(place=place, after=str(text)),), _)):
-                    self.refused.emit(place, text, why)
-                case _:
-                    pass
+        if asked.book is self._book and asked.ahead:
+            self._ahead.subtract(asked.ahead)
+            self.look_again(asked.ahead)
         self._write_next()
+
+    @Slot(object)
+    def _writing_stopped(self, _asked: object) -> None:
+        self._writing = None
+        self._write_next()
+
+    def _take_written(self, work: Work, written: Written) -> None:
+        for place, text, tags in written.captions:
+            if self._ahead[place] <= 0:  # else it shows already what is to be written next
+                self.rows[place].caption, self.rows[place].tags = text, tags
+        if written.captions:
+            self._examine_soon.start()
+            self.changed.emit(tuple(place for place, _, _ in written.captions))
+        if written.stuck:
+            self._turn = work
+            self.stuck.emit(written.stuck)
+        match written.refused:
+            case (Change(place=place, after=str(text)),):
+                self.refused.emit(place, text, written.trouble)
+            case _:
+                pass
 
     def _take_prepared(self, places: tuple[int, ...]) -> None:
         """They have another recipe now, and with it another size."""
@@ -363,19 +388,6 @@ class DatasetFolder(QObject):
         if places:
             self._examine_soon.start()
             self.prepared.emit(places)
-
-    @Slot(object)
-    def _writing_stopped(self, about: tuple[CaptionBook, Work]) -> None:
-        self._writing = None
-        if about[0] is self._book:
-            self._show_what_is()
-        self._write_next()
-
-    def _show_what_is(self) -> None:
-        """The captions as they are, where the rows ran ahead of what was to be written."""
-        for place, row in enumerate(self.rows):
-            fill(row, self.book.caption(place).text)
-        self.changed.emit(tuple(range(len(self.rows))))
 
 
 def _mend(mending: FileMending, folder: Path, _errand: Errand) -> Mended:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from PIL import Image
 from PySide6.QtGui import QImage
@@ -19,7 +19,7 @@ from trainer.dataset.pictures import Size
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
 
-Work = Callable[..., Any]
+Work = Callable[..., "Prepared"]
 """Called in the pool with its errand."""
 
 

@@ -62,7 +62,8 @@ def read_captions(found: Opened, errand: Errand) -> Opened:
     for place, row in enumerate(found.rows):
         if place % AT_ONCE == 0:
             errand.check()
-        fill(row, found.book.caption(place).text)
+        row.caption = found.book.caption(place).text
+        row.tags = tags_of(row.caption)
     return found
 
 
@@ -90,7 +91,3 @@ def examined(
 
     language = Language(count_tokens, is_word, "tokens")
     return examine(dataset, captions, resolution=side, language=language, watch=watch, cache=cache)
-
-
-def fill(row: Row, text: str) -> None:
-    row.caption, row.tags = text, tags_of(text)

@@ -1,27 +1,61 @@
 """What is written in the pool of the dataset that is open: captions, steps back and forth, marks.
 
-Each piece of work says which places are others now."""
+Each piece of work says how the captions that it touched stand now, with their tags: nothing is left to be worked out
+in the GUI thread."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from app.dataset_preparing import Prepared, Preparing
 from app.errand import Errand
+from trainer.contract.errors import Cancelled, UserError
 from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.edits import Operation
 from trainer.dataset.history import ChangedOutside, Watch
 from trainer.dataset.marks import Marks
+from trainer.dataset.query import Row
+from trainer.dataset.tags import tags_of
 
 PAUSE = 300.0
 """Seconds after which typing in the same caption is another step."""
 
 
-def apply(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, errand: Errand) -> tuple[int, ...]:
-    return _places(book.apply(title, changes, merge=merge, pause=PAUSE, watch=_watch(errand)))
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How captions stand now: the place, text and tags of each."""
+
+    captions: tuple[tuple[int, str, tuple[str, ...]], ...] = ()
+    trouble: str = ""
+    """Why nothing was written, in a sentence."""
+    refused: tuple[Change, ...] = ()
+    """What was to be written then."""
+    stuck: str = ""
+    """Why a step was not taken back, or not done again, because other programs changed files."""
 
 
-def edit(book: CaptionBook, title: str, operation: Operation, places: Sequence[int], errand: Errand) -> tuple[int, ...]:
-    changes = book.preview(checked(operation, errand), places)
-    return _places(book.apply(title, changes, watch=_watch(errand))) if changes else ()
+def apply(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, errand: Errand) -> Written:
+    places = [change.place for change in changes]
+    try:
+        book.apply(title, changes, merge=merge, pause=PAUSE, watch=_watch(errand))
+    except Cancelled:
+        return _as_they_are(book, places)
+    except (UserError, OSError) as error:
+        return Written(_as_they_are(book, places).captions, str(error), tuple(changes))
+    return _as_they_are(book, places)
+
+
+def edit(book: CaptionBook, title: str, operation: Operation, places: Sequence[int], errand: Errand) -> Written:
+    """Worked out from what is on the disk at this moment, whatever was asked for before it or done by others."""
+    others = book.reread(places)
+    try:
+        changes = book.preview(checked(operation, errand), places)
+        if changes:
+            book.apply(title, changes, watch=_watch(errand))
+    except Cancelled:
+        return _as_they_are(book, others)
+    except (UserError, OSError) as error:
+        return Written(_as_they_are(book, places).captions, str(error))
+    return _as_they_are(book, (*others, *(change.place for change in changes)))
 
 
 def checked(operation: Operation, errand: Errand) -> Operation:
@@ -35,32 +69,42 @@ def checked(operation: Operation, errand: Errand) -> Operation:
 
 
 def turn(
-    take: Callable[..., Step | None], preparing: Preparing, errand: Errand, *, leave_changed: bool = False
-) -> tuple[int, ...] | Prepared | ChangedOutside:
+    book: CaptionBook,
+    take: Callable[..., Step | None],
+    preparing: Preparing,
+    errand: Errand,
+    *,
+    leave_changed: bool = False,
+) -> Written | Prepared:
     """Undo or redo what is next: a change of recipes, or of captions."""
     try:
         step = take(leave_changed=leave_changed, watch=_watch(errand))
     except ChangedOutside as error:
-        return error
-    return _places(step) if step is None or step.captions else Prepared(preparing.reread())
+        return Written(_as_they_are(book, book.places_of(error.paths)).captions, stuck=error.title)
+    if step is not None and not step.captions:
+        return Prepared(preparing.reread())
+    return _as_they_are(book, [change.place for change in step.changes] if step is not None else ())
 
 
-def look_again(book: CaptionBook, places: Sequence[int], _errand: Errand) -> tuple[int, ...]:
+def look_again(book: CaptionBook, rows: Sequence[Row], places: Sequence[int], _errand: Errand) -> Written:
     book.look_again()
-    return book.reread(places)
+    book.reread(places)
+    return _as_they_are(book, [place for place in places if rows[place].caption != book.caption(place).text])
 
 
 def reread(preparing: Preparing, _errand: Errand) -> Prepared:
     return Prepared(preparing.reread())
 
 
-def save(marks: Marks, _errand: Errand) -> tuple[int, ...]:
+def save(marks: Marks, _errand: Errand) -> Written:
     marks.save()
-    return ()
+    return Written()
 
 
-def _places(step: Step | None) -> tuple[int, ...]:
-    return tuple(change.place for change in step.changes) if step is not None else ()
+def _as_they_are(book: CaptionBook, places: Iterable[int]) -> Written:
+    """These captions, and those of other pictures that share their files."""
+    texts = [(place, book.caption(place).text) for place in book.places_of({book.path(place) for place in places})]
+    return Written(tuple((place, text, tags_of(text)) for place, text in texts))
 
 
 def _watch(errand: Errand) -> Watch:

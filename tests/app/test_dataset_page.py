@@ -330,6 +330,20 @@ def test_typing_on_before_the_first_words_are_on_the_disk(qtbot: QtBot, page: Da
     assert (folder / "1.txt").read_text(encoding="utf-8").strip() == "a red cat"
 
 
+def test_many_tags_in_a_hurry_and_all_of_them_taken_back(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    select(page, 2)
+    for number in range(30):
+        page.selection.add_tag(f"tag{number}")
+    qtbot.waitUntil(lambda: page.folder._writing is None)
+    assert page.inspector.edit.text() == ", ".join(f"tag{number}" for number in range(30))
+    for _ in range(30):
+        page.undo()
+    qtbot.waitUntil(lambda: page.folder._writing is None)
+    assert not (folder / "3.txt").exists()
+    assert page.inspector.edit.text() == page.folder.rows[2].caption == ""
+    assert page.folder.steps() == ()
+
+
 def test_undo_without_a_folder_does_nothing(qtbot: QtBot, home: Home, train_engine: Engine) -> None:
     empty = make(home, train_engine)
     qtbot.addWidget(empty)

@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.dataset_folder import AT_ONCE, DatasetFolder
+from app import dataset_reading, dataset_writing
+from app.dataset_folder import DatasetFolder
 from app.widgets import writing_strip
 from app.widgets.writing_strip import WritingStrip
 from trainer.dataset import history
+from trainer.dataset.book import Change
 from trainer.dataset.edits import AddTags, SetText
 from trainer.dataset.mending import Edit
+from trainer.dataset.tags import tags_of
 from trainer.home import RESOURCES, Home
 
-COUNT = AT_ONCE + 20
+COUNT = 520
 
 
 @pytest.fixture
@@ -53,6 +56,80 @@ def test_mending_many_captions_is_worked_out_in_the_pool(qtbot: QtBot, folder: D
     with qtbot.waitSignal(folder.rested):
         folder.mend(Edit("Add a hat", tuple(range(COUNT)), noted))
     assert len(folder.steps()) == 1, "where nothing changes there is no step"
+
+
+def test_edits_see_what_those_before_them_wrote(qtbot: QtBot, folder: DatasetFolder) -> None:
+    """A batch that is still being written, tags that were typed fast, and a single caption among them."""
+    said: list[str] = []
+    folder.trouble.connect(said.append)
+    everything = range(COUNT)
+    with qtbot.waitSignal(folder.rested):
+        folder.write("Add a hat", folder.preview(AddTags(("hat",)), everything))
+        for tag in ("one", "two"):
+            folder.edit(f"Added {tag!r}", AddTags((tag,)), [0])
+        folder.edit("Added 'three'", AddTags(("three",)), everything)
+    assert said == []
+    assert folder.folder is not None
+    assert (folder.folder / "0.txt").read_bytes() == b"cat, hat, one, two, three\n"
+    assert texts(folder) == {b"cat, hat, one, two, three\n", b"cat, hat, three\n"}
+    assert folder.rows[0].caption == "cat, hat, one, two, three"
+    assert len(folder.steps()) == 4
+
+
+def test_an_edit_goes_on_from_what_other_programs_wrote(qtbot: QtBot, folder: DatasetFolder) -> None:
+    assert folder.folder is not None
+    (folder.folder / "0.txt").write_bytes(b"dog\n")
+    with qtbot.waitSignal(folder.rested):
+        folder.edit("Added 'hat'", AddTags(("hat",)), [0, 1])
+    assert [(folder.folder / f"{n}.txt").read_bytes() for n in (0, 1)] == [b"dog, hat\n", b"cat, hat\n"]
+    assert [folder.rows[n].tags for n in (0, 1)] == [("dog", "hat"), ("cat", "hat")]
+
+
+def test_what_is_typed_next_goes_on_from_what_was_typed_before(qtbot: QtBot, folder: DatasetFolder) -> None:
+    """Although the first words reach the disk, and are told of, when the next ones have been asked for already."""
+    shown: list[str] = []
+    folder.changed.connect(lambda _places: shown.append(folder.rows[0].caption))
+    folder.write("1", (Change(0, "cat", "cat a"),))
+    folder.write("2", (Change(0, "cat a", "cat a b"),))
+    with qtbot.waitSignal(folder.changed):
+        pass
+    folder.write("3", (Change(0, folder.rows[0].caption, "cat a b c"),))
+    with qtbot.waitSignal(folder.rested):
+        pass
+    assert shown == ["cat a b", "cat a b c", "cat a b c"]
+    assert folder.folder is not None
+    assert (folder.folder / "0.txt").read_bytes() == b"cat a b c\n"
+
+
+def test_a_refused_write_shows_what_is_on_the_disk(qtbot: QtBot, folder: DatasetFolder) -> None:
+    assert folder.folder is not None
+    (folder.folder / "0.txt").write_bytes(b"dog\n")
+    with qtbot.waitSignals([folder.rested, folder.trouble]):
+        folder.write("Add a hat", [Change(place, "cat", "cat, hat") for place in range(3)])
+    assert [(row.caption, row.tags) for row in folder.rows[:3]] == [
+        ("dog", ("dog",)),
+        ("cat", ("cat",)),
+        ("cat", ("cat",)),
+    ]
+
+
+def test_tags_of_many_captions_are_worked_out_in_the_pool(
+    qtbot: QtBot, folder: DatasetFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+
+    def noted(text: str) -> tuple[str, ...]:
+        threads.add(threading.get_ident())
+        return tags_of(text)
+
+    for module in (dataset_writing, dataset_reading):
+        monkeypatch.setattr(module, "tags_of", noted)
+    with qtbot.waitSignal(folder.rested):
+        folder.write("Add a hat", folder.preview(AddTags(("hat",)), range(COUNT)))
+        folder.undo()
+    assert {row.tags for row in folder.rows} == {("cat",)}
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_a_batch_shows_how_far_it_is_and_is_stopped_whole(

@@ -132,6 +132,10 @@ class CaptionBook:
         """Where the caption of a picture is or would be, relative to the dataset's folder."""
         return self._paths[place]
 
+    def places_of(self, paths: Iterable[str]) -> tuple[int, ...]:
+        """The pictures that have one of these captions, by paths as `path` gives them, in order."""
+        return tuple(sorted(place for path in set(paths) for place in self._places.get(path, ())))
+
     def look_again(self) -> None:
         """Know the steps that other processes made since. Raises UserError if the journal can't be read."""
         if self._history.is_begun:
