@@ -13,21 +13,21 @@ from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal, Slot
 from app import dataset_writing
 from app.dataset_preparing import Prepared, Preparing
 from app.dataset_reading import Opened, examined, measure_pictures, open_folder, read_captions
-from app.dataset_writing import Written
-from app.errand import Errand
+from app.dataset_writing import FilesMended, Outcome, Written
+from app.errand import Errand, Errands
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.edits import Operation
 from trainer.dataset.health import HealthReport
 from trainer.dataset.marks import Flag, Marks
-from trainer.dataset.mending import Edit, FileMending, Mended, Mending, mend, undo
+from trainer.dataset.mending import Edit, Mended, Mending
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import AS_IT_IS, Recipe
 from trainer.home import RESOURCES, Home
 
 EXAMINED_AFTER = 1000
 """Milliseconds without a further change until the health of the pictures is looked at anew."""
-Work = Callable[..., Written | Prepared]
+Work = Callable[..., Outcome]
 """Called with its errand: how what it touched stands now, or why it did nothing."""
 
 
@@ -75,11 +75,19 @@ class DatasetFolder(QObject):
         self._marks: Marks | None = None
         self._preparing: Preparing | None = None
         self._places: dict[str, int] = {}
-        self._reading: dict[object, Errand] = {}
+        self._reading = Errands(self)
+        self._reading.failed.connect(self.trouble)
+        self._reading.ended.connect(self._read_through)
+        self._opening: Callable[[Errand], Opened] | None = None
+        """What is to be opened as soon as nothing is to be written into it any more."""
+        self._held_by = 0
+        """The errand that opens the folder or reads its captions; nothing is written meanwhile."""
         self._waiting: deque[_Asked] = deque()
         self._ahead: Counter[int] = Counter()
         """How many pieces of work still wait by which the caption at a place is to become what its row shows."""
         self._turn: Work | None = None
+        self._asked: _Asked | None = None
+        """What `_writing` does."""
         self._writing: Errand | None = None
         self._numbers = itertools.count(1)
         self._examination = 0
@@ -135,17 +143,36 @@ class DatasetFolder(QObject):
         return self._home.datasets / folder.name if folder.is_relative_to(RESOURCES) else folder
 
     def open(self, asked: Path) -> None:
-        """Read it in the pool. What was being read of another is left."""
+        """Read it in the pool, once all is written that is to be. What was being read of another is left."""
         folder = self.own(asked)
         self._stop_reading()
         if folder != self.folder:
             self._mendings.clear()
         self.folder, self.report = folder, None
-        self._start(partial(open_folder, folder, asked), self._take_opened)
+        self._opening = partial(open_folder, folder, asked)
+        self._write_next()
+
+    def _open_next(self) -> None:
+        if self._opening is not None and self.folder is not None and not self._is_to_be_written(self.folder):
+            opening, self._opening = self._opening, None
+            self._held_by = self._read_in_pool(opening, self._take_opened)
+
+    def _is_to_be_written(self, folder: Path) -> bool:
+        asked = [*self._waiting, *([self._asked] if self._asked is not None else [])]
+        return any(one.book.dataset.folder == folder for one in asked)
+
+    @Slot(object)
+    def _read_through(self, number: object) -> None:
+        if number == self._held_by:
+            self._write_next()
 
     @Slot(object, object)
-    def _take_opened(self, number: object, found: Opened) -> None:
-        if self._reading.pop(number, None) is None or found.book.dataset.folder != self.folder:
+    def _take_opened(self, _number: object, found: Opened) -> None:
+        folder = found.book.dataset.folder
+        if folder != self.folder:
+            return
+        if self._is_to_be_written(folder):  # that was asked for meanwhile, and is not in what was read
+            self.open(folder)
             return
         self._book, self._marks, self.rows, self.is_read = found.book, found.marks, found.rows, False
         self._turn = None
@@ -155,31 +182,29 @@ class DatasetFolder(QObject):
         self.opened.emit()
         for note in filter(None, (*found.book.notes, found.marks.note, found.recipes.note)):
             self.trouble.emit(note)
-        self._start(partial(read_captions, found), self._take_read)
+        self._held_by = self._read_in_pool(partial(read_captions, found), self._take_read)
 
     @Slot(object, object)
-    def _take_read(self, number: object, found: Opened) -> None:
-        if self._reading.pop(number, None) is None or found.book is not self._book:
+    def _take_read(self, _number: object, found: Opened) -> None:
+        if found.book is not self._book:
             return
         is_first = not self.is_read
         self.is_read = True
         self.read.emit()
         if is_first:
-            self._start(partial(measure_pictures, found, self.preparing.recipe), self._take_read)
+            self._read_in_pool(partial(measure_pictures, found, self.preparing.recipe), self._take_read)
         else:
             self._examine()
 
     @Slot()
     def _examine(self) -> None:
         """Look at the health of what is there now; what an earlier look would have said is not waited for."""
-        if self._examination in self._reading:
-            self._reading[self._examination].cancel()
+        self._reading.cancel(self._examination)
         work = partial(examined, self.book.dataset, self.book, self._home.cache)
-        self._examination = self._start(work, self._take_report)
+        self._examination = self._read_in_pool(work, self._take_report)
 
     @Slot(object, object)
     def _take_report(self, number: object, report: HealthReport) -> None:
-        self._reading.pop(number, None)
         if number != self._examination or report.dataset is not self.book.dataset:
             return
         self.report = report
@@ -188,51 +213,14 @@ class DatasetFolder(QObject):
             row.problems = found.get(place, frozenset())
         self.examined.emit()
 
-    # ---- Mending what the health check found
-
-    def mend(self, mending: Mending) -> None:
-        """Edits of captions become a step; what is done to files is followed by looking at the folder anew."""
-        if isinstance(mending, Edit):
-            self.edit(mending.title, mending.operation, mending.places)
-        elif self.folder is not None:
-            self._start(partial(_mend, mending, self.folder), self._take_mended)
-
-    def bring_back(self) -> None:
-        """Undo what was done to files last."""
-        if self._mendings:
-            self._start(partial(_bring_back, self._mendings.pop()), self._take_mended)
-
-    @Slot(object, object)
-    def _take_mended(self, number: object, mended: Mended | None) -> None:
-        self._reading.pop(number, None)
-        if mended is not None:
-            self._mendings.append(mended)
-        if self.folder is not None:
-            self.open(self.folder)
-
-    @Slot(object, str)
-    def _not_read(self, number: object, why: str) -> None:
-        if self._reading.pop(number, None) is not None:
-            self.trouble.emit(why)
-
-    @Slot(object)
-    def _stopped(self, number: object) -> None:
-        self._reading.pop(number, None)
-
-    def _start(self, work: Callable[[Errand], Any], then: Callable[[object, Any], None]) -> int:
+    def _read_in_pool(self, work: Callable[[Errand], Any], then: Callable[[object, Any], None]) -> int:
         number = next(self._numbers)
-        errand = Errand(number, work)
-        errand.told.done.connect(then)
-        errand.told.failed.connect(self._not_read)
-        errand.told.stopped.connect(self._stopped)
-        self._reading[number] = errand
-        errand.start()
+        self._reading.run(number, work, then)
         return number
 
     def _stop_reading(self) -> None:
         self._examine_soon.stop()
-        for errand in self._reading.values():
-            errand.cancel()
+        self._reading.cancel_all()
 
     def finish(self) -> None:
         """What was asked for is written when this comes back: the window closes."""
@@ -242,12 +230,9 @@ class DatasetFolder(QObject):
         QThreadPool.globalInstance().waitForDone()
         for asked in waiting:
             try:
-                outcome = asked.work(Errand(asked, asked.work))
+                self._say_trouble(asked.work(Errand(asked, asked.work)))
             except (UserError, OSError) as error:
                 self.trouble.emit(str(error))
-            else:
-                if outcome.trouble:
-                    self.trouble.emit(outcome.trouble)
 
     # ---- Changing. One piece of work after the other, so that each sees what the one before it wrote.
 
@@ -266,6 +251,18 @@ class DatasetFolder(QObject):
         what was written before it."""
         if places:
             self._put(partial(dataset_writing.edit, self.book, title, operation, tuple(places)))
+
+    def mend(self, mending: Mending) -> None:
+        """Edits of captions become a step; what is done to files is followed by reading the folder anew."""
+        if isinstance(mending, Edit):
+            self.edit(mending.title, mending.operation, mending.places)
+        elif self._book is not None:
+            self._put(partial(dataset_writing.mend_files, mending, self._book.dataset.folder))
+
+    def bring_back(self) -> None:
+        """Undo what was done to files last."""
+        if self._mendings:
+            self._put(partial(dataset_writing.bring_back, self._mendings.pop()))
 
     def stop_writing(self) -> None:
         """Give up what is being written now: all of its files become what they were before it. What was asked for
@@ -322,48 +319,63 @@ class DatasetFolder(QObject):
         self._waiting.append(_Asked(self.book, work, ahead))
         self._write_next()
 
+    @Slot()
     def _write_next(self) -> None:
-        if self._writing is None and self._waiting:
-            asked = self._waiting.popleft()
+        """Nothing is written while the folder is opened and its captions are read: they are read as they are then."""
+        self._open_next()
+        if self._writing is not None or self._held_by in self._reading:
+            return
+        if self._waiting:
+            self._asked = asked = self._waiting.popleft()
             errand = Errand(asked, asked.work)
             errand.told.done.connect(self._written)
             errand.told.failed.connect(self._not_written)
-            errand.told.stopped.connect(self._writing_stopped)
+            errand.told.stopped.connect(self._go_on)
             errand.told.progressed.connect(self.progressed)
             self._writing = errand
             errand.start()
-        elif self._writing is None:
+        else:
             self.rested.emit()
 
     @Slot(object, object)
-    def _written(self, asked: _Asked, outcome: Written | Prepared) -> None:
-        self._writing = None
-        if outcome.trouble:
-            self.trouble.emit(outcome.trouble)
-        if asked.book is self._book:
-            match outcome:
-                case Written():
-                    self._ahead.subtract(asked.ahead)
-                    self._take_written(asked.work, outcome)
-                case Prepared(places=places, are_masks=True):
-                    self.masked.emit(places)
-                case Prepared(places=places):
-                    self._take_prepared(places)
-        self._write_next()
+    def _written(self, asked: _Asked, outcome: Outcome) -> None:
+        self._say_trouble(outcome)
+        is_open = asked.book is self._book
+        match outcome:
+            case FilesMended(done=done) if asked.book.dataset.folder == self.folder:
+                if done is not None:
+                    self._mendings.append(done)
+                self.open(asked.book.dataset.folder)
+            case Written() if is_open:
+                self._ahead.subtract(asked.ahead)
+                self._take_written(asked.work, outcome)
+            case Prepared(places=places, are_masks=True) if is_open:
+                self.masked.emit(places)
+            case Prepared(places=places) if is_open:
+                self._take_prepared(places)
+            case _:
+                pass
+        self._go_on()
 
     @Slot(object, str)
     def _not_written(self, asked: _Asked, why: str) -> None:
-        self._writing = None
         self.trouble.emit(why)
         if asked.book is self._book and asked.ahead:
             self._ahead.subtract(asked.ahead)
             self.look_again(asked.ahead)
+        self._go_on()
+
+    @Slot()
+    def _go_on(self) -> None:
+        self._writing = self._asked = None
         self._write_next()
 
-    @Slot(object)
-    def _writing_stopped(self, _asked: object) -> None:
-        self._writing = None
-        self._write_next()
+    def _say_trouble(self, outcome: Outcome) -> None:
+        match outcome:
+            case Written(trouble=why) | Prepared(trouble=why) | FilesMended(trouble=why) if why:
+                self.trouble.emit(why)
+            case _:
+                pass
 
     def _take_written(self, work: Work, written: Written) -> None:
         for place, text, tags in written.captions:
@@ -388,11 +400,3 @@ class DatasetFolder(QObject):
         if places:
             self._examine_soon.start()
             self.prepared.emit(places)
-
-
-def _mend(mending: FileMending, folder: Path, _errand: Errand) -> Mended:
-    return mend(mending, folder)
-
-
-def _bring_back(mended: Mended, _errand: Errand) -> None:
-    undo(mended)

@@ -1,10 +1,11 @@
-"""What is written in the pool of the dataset that is open: captions, steps back and forth, marks.
+"""What is written in the pool of the dataset that is open: captions, steps back and forth, marks, mended files.
 
 Each piece of work says how the captions that it touched stand now, with their tags: nothing is left to be worked out
 in the GUI thread."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.dataset_preparing import Prepared, Preparing
 from app.errand import Errand
@@ -13,6 +14,7 @@ from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.edits import Operation
 from trainer.dataset.history import ChangedOutside, Watch
 from trainer.dataset.marks import Marks
+from trainer.dataset.mending import FileMending, Mended, mend, undo
 from trainer.dataset.query import Row
 from trainer.dataset.tags import tags_of
 
@@ -31,6 +33,18 @@ class Written:
     """What was to be written then."""
     stuck: str = ""
     """Why a step was not taken back, or not done again, because other programs changed files."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesMended:
+    """Files of the folder were moved or written: it is to be read anew. `done` is what can be undone, if anything."""
+
+    done: Mended | None
+    trouble: str = ""
+    """Why it was not done."""
+
+
+Outcome = Written | Prepared | FilesMended
 
 
 def apply(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, errand: Errand) -> Written:
@@ -99,6 +113,18 @@ def reread(preparing: Preparing, _errand: Errand) -> Prepared:
 def save(marks: Marks, _errand: Errand) -> Written:
     marks.save()
     return Written()
+
+
+def mend_files(mending: FileMending, folder: Path, _errand: Errand) -> FilesMended:
+    return FilesMended(mend(mending, folder))
+
+
+def bring_back(mended: Mended, _errand: Errand) -> FilesMended:
+    try:
+        undo(mended)
+    except (UserError, OSError) as error:
+        return FilesMended(mended, str(error))
+    return FilesMended(None)
 
 
 def _as_they_are(book: CaptionBook, places: Iterable[int]) -> Written:

@@ -79,9 +79,11 @@ class Errand(QRunnable):
 
 
 class Errands(QObject):
-    """Errands that are under way for one owner, kept until they have told their end. `failed` carries why one did."""
+    """Errands that are under way for one owner, kept until they have told their end. `failed` carries why one did;
+    `ended` what one was about, however it ended, after whoever waits for it got its outcome."""
 
     failed = Signal(str)
+    ended = Signal(object)
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -90,14 +92,28 @@ class Errands(QObject):
     def __len__(self) -> int:
         return len(self._under_way)
 
+    def __contains__(self, about: object) -> bool:
+        return about in self._under_way
+
     def run(self, about: object, work: Callable[[Errand], object], then: Callable[[Any, Any], None]) -> None:
         """`then`, a slot, gets `about` and the outcome in the GUI thread."""
         errand = Errand(about, work)
         errand.told.done.connect(self._done)
         errand.told.done.connect(then)
+        errand.told.done.connect(self.ended)
         errand.told.failed.connect(self._failed)
+        errand.told.stopped.connect(self._stopped)
         self._under_way[about] = errand
         errand.start()
+
+    def cancel(self, about: object) -> None:
+        """Ask it, if it is under way, to stop at its next check."""
+        if about in self._under_way:
+            self._under_way[about].cancel()
+
+    def cancel_all(self) -> None:
+        for errand in self._under_way.values():
+            errand.cancel()
 
     @Slot(object, object)
     def _done(self, about: object, _outcome: object) -> None:
@@ -107,3 +123,9 @@ class Errands(QObject):
     def _failed(self, about: object, why: str) -> None:
         self._under_way.pop(about, None)
         self.failed.emit(why)
+        self.ended.emit(about)
+
+    @Slot(object)
+    def _stopped(self, about: object) -> None:
+        self._under_way.pop(about, None)
+        self.ended.emit(about)

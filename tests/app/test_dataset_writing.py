@@ -13,7 +13,8 @@ from app.widgets.writing_strip import WritingStrip
 from trainer.dataset import history
 from trainer.dataset.book import Change
 from trainer.dataset.edits import AddTags, SetText
-from trainer.dataset.mending import Edit
+from trainer.dataset.marks import Marks
+from trainer.dataset.mending import Edit, Rename
 from trainer.dataset.tags import tags_of
 from trainer.home import RESOURCES, Home
 
@@ -201,3 +202,38 @@ def test_health_is_looked_at_anew_after_a_change(qtbot: QtBot, folder: DatasetFo
     with qtbot.waitSignal(folder.examined):
         folder.undo()
     assert kinds() == before
+
+
+def test_a_folder_is_read_anew_after_what_is_still_to_be_written(qtbot: QtBot, folder: DatasetFolder) -> None:
+    assert folder.folder is not None
+    folder.edit("Add a hat", AddTags(("hat",)), range(COUNT))
+    folder.rate([5], 4)
+    with qtbot.waitSignal(folder.examined):
+        folder.open(folder.folder)
+    assert texts(folder) == {b"cat, hat\n"}
+    assert {row.caption for row in folder.rows} == {"cat, hat"}
+    assert folder.rows[5].stars == 4
+    folder.rate([6], 3)
+    with qtbot.waitSignal(folder.rested):
+        folder.rate([7], 2)
+    kept = Marks(folder.folder)
+    assert [kept.stars(folder.rows[place].relative) for place in (5, 6, 7)] == [4, 3, 2]
+
+
+def test_files_are_mended_after_what_was_asked_for_before(qtbot: QtBot, folder: DatasetFolder) -> None:
+    """A picture that is renamed while a batch is written takes its new caption along, and its stars."""
+    assert folder.folder is not None
+    place = COUNT - 1
+    picture = Path(folder.paths[place])
+    folder.rate([place], 5)
+    folder.edit("Add a hat", AddTags(("hat",)), range(COUNT))
+    with qtbot.waitSignal(folder.examined):
+        folder.mend(Rename("Rename it", ((picture, "renamed.png"),)))
+    renamed = folder.place_of(str(picture.with_name("renamed.png")))
+    assert (picture.parent / "renamed.txt").read_bytes() == b"cat, hat\n"
+    assert {row.caption for row in folder.rows} == {"cat, hat"}
+    assert folder.rows[renamed].stars == 5
+    with qtbot.waitSignal(folder.examined):
+        folder.bring_back()
+    assert picture.exists()
+    assert {row.caption for row in folder.rows} == {"cat, hat"}

@@ -79,6 +79,26 @@ def test_a_disk_that_refuses_loses_nothing(tmp_path: Path) -> None:
     assert Marks(tmp_path).stars("a.png") == 1
 
 
+def test_what_others_marked_meanwhile_stays(tmp_path: Path) -> None:
+    """Another window, or this one before it read the folder anew."""
+    first, second = Marks(tmp_path), Marks(tmp_path)
+    first.set_stars("a.png", 5)
+    first.set_flag("b.png", "pick")
+    first.save()
+    second.set_stars("c.png", 3)
+    second.set_flag("b.png", "reject")
+    second.save()
+    now = Marks(tmp_path)
+    assert [(now.stars(name), now.flag(name)) for name in ("a.png", "b.png", "c.png")] == [
+        (5, ""),
+        (0, "reject"),
+        (3, ""),
+    ]
+    first.set_stars("a.png", 0)
+    first.save()
+    assert sorted(Marks(tmp_path)) == ["b.png", "c.png"]
+
+
 def test_what_gesso_keeps_in_a_dataset_is_no_part_of_it(tmp_path: Path) -> None:
     marks = Marks(tmp_path)
     marks.set_stars("a.png", 1)

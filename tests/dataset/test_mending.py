@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from trainer.contract.errors import UserError
+from trainer.dataset.marks import Marks
 from trainer.dataset.mending import FileMending, Mended, MoveAway, Recode, Rename, mend, undo
 from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
 from trainer.files import write_bytes_atomically
@@ -139,3 +140,16 @@ def test_a_renamed_picture_is_prepared_as_before_and_again_after_undo(folder: Pa
     undo(done)
     assert (folder / "b.png").exists()
     assert Recipes(folder).of("b.png") == mine
+
+
+def test_a_renamed_picture_keeps_its_stars_and_flag_and_has_them_again_after_undo(folder: Path) -> None:
+    marks = Marks(folder)
+    marks.set_stars("b.png", 4)
+    marks.set_flag("b.png", "pick")
+    marks.set_stars("sub/d.webp", 2)  # of a picture that is gone
+    marks.save()
+    done = mend(Rename("name", ((folder / "b.png", "b-2.png"), (folder / "sub" / "c.webp", "d.webp"))), folder)
+    now = Marks(folder)
+    assert (now.stars("b-2.png"), now.flag("b-2.png"), now.stars("sub/d.webp")) == (4, "pick", 0)
+    undo(done)
+    assert (Marks(folder).stars("b.png"), Marks(folder).flag("b.png")) == (4, "pick")

@@ -4,12 +4,13 @@ They say nothing to training and are no part of undo. Writing is atomic and the 
 """
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, cast
 
 from trainer.dataset.names import shown
-from trainer.files import set_aside, write_text_atomically
+from trainer.files import locked, set_aside, write_text_atomically
 
 OWN_FOLDER = ".gesso"
 """Gesso's own folder within a dataset; hidden, so that `scan` leaves it out."""
@@ -33,15 +34,20 @@ class Marks:
     def __init__(self, folder: Path) -> None:
         self.path = folder / OWN_FOLDER / "marks.json"
         self.note = ""
-        self.changed = False
-        """Whether something was marked since the last `save`."""
         self._marks: dict[str, _Mark] = {}
+        self._touched: set[str] = set()
+        self._lock = threading.Lock()
         try:
             self._marks = _parse(self.path.read_bytes())
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except _DAMAGE as error:
             self.note = f"The stars and flags in {shown(self.path)} can't be read ({error}). {set_aside(self.path)}"
+
+    @property
+    def changed(self) -> bool:
+        """Whether something was marked since the last `save`."""
+        return bool(self._touched)
 
     def stars(self, relative: str) -> int:
         return self._marks.get(relative, _NOTHING)[0]
@@ -63,29 +69,53 @@ class Marks:
         return iter(tuple(self._marks))
 
     def save(self) -> None:
-        """Write what changed. Raises UserError when the disk refuses; the old file is intact then."""
-        if not self.changed:
+        """Write what changed; what another process marked meanwhile stays. May be called in any thread.
+
+        Raises UserError when the disk refuses; the old file is intact then.
+        """
+        with self._lock:
+            touched, self._touched = self._touched, set()
+        if not touched:
             return
-        self.changed = False
-        marks = {relative: {"stars": stars, "flag": flag} for relative, (stars, flag) in sorted(self._marks.items())}
         try:
-            write_text_atomically(self.path, json.dumps({"format": MARKS_FORMAT, "marks": marks}, indent=1))
+            with locked(self.path):
+                try:
+                    marks = _parse(self.path.read_bytes())
+                except _DAMAGE:
+                    marks = dict(self._marks)
+                for relative in touched:
+                    _put(marks, relative, self._marks.get(relative, _NOTHING))
+                write_text_atomically(self.path, _text(marks))
         except BaseException:
-            self.changed = True
+            with self._lock:
+                self._touched |= touched
             raise
 
     def _set(self, relative: str, mark: _Mark) -> None:
-        if self._marks.get(relative, _NOTHING) == mark:
-            return
-        if mark == _NOTHING:
-            del self._marks[relative]
-        else:
-            self._marks[relative] = mark
-        self.changed = True
+        if self._marks.get(relative, _NOTHING) != mark:
+            with self._lock:
+                _put(self._marks, relative, mark)
+                self._touched.add(relative)
+
+
+_DAMAGE = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What reading a file raises that is not there, or is none that `save` wrote."""
+
+
+def _put(marks: dict[str, _Mark], relative: str, mark: _Mark) -> None:
+    if mark == _NOTHING:
+        marks.pop(relative, None)
+    else:
+        marks[relative] = mark
+
+
+def _text(marks: dict[str, _Mark]) -> str:
+    saved = {relative: {"stars": stars, "flag": flag} for relative, (stars, flag) in sorted(marks.items())}
+    return json.dumps({"format": MARKS_FORMAT, "marks": saved}, indent=1)
 
 
 def _parse(data: bytes) -> dict[str, _Mark]:
-    """What `save` wrote. Raises ValueError, TypeError or KeyError for anything else."""
+    """What `_text` gave. Raises ValueError, TypeError or KeyError for anything else."""
     saved = cast("dict[str, object]", json.loads(data))
     if saved["format"] != MARKS_FORMAT:
         raise ValueError(f"their format is {saved['format']}, not {MARKS_FORMAT}")

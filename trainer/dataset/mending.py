@@ -16,6 +16,7 @@ from pathlib import Path
 from trainer.contract.errors import UserError
 from trainer.dataset.captions import encode_caption, read_caption
 from trainer.dataset.items import CAPTION_EXTENSIONS, COMPANIONS, EXTENSIONS
+from trainer.dataset.marks import Marks
 from trainer.dataset.names import shown
 from trainer.dataset.recipes import Recipes
 from trainer.files import said_as_user_error, sync, write_bytes_atomically
@@ -44,7 +45,7 @@ class MoveAway:
 @dataclass(frozen=True, slots=True)
 class Rename:
     """Give each file the name beside it, in its folder. With a picture go its caption (a shared one is copied), its
-    masks and its recipe."""
+    masks, its recipe, its stars and its flag."""
 
     title: str
     names: tuple[tuple[Path, str], ...]
@@ -111,7 +112,7 @@ def mend(mending: FileMending, folder: Path) -> Mended:
             case Rename(names=names):
                 for path, name in names:
                     done = _rename(done, path, name)
-                _keep_prepared(done, names, folder)
+                _keep_known(done, names, folder)
             case Recode(paths=paths):
                 kept = _new_folder(folder)
                 for path in paths:
@@ -201,14 +202,17 @@ def _rename(done: Mended, path: Path, name: str) -> Mended:
     return done
 
 
-def _keep_prepared(done: Mended, names: Sequence[tuple[Path, str]], folder: Path) -> None:
-    """Under the old names the recipes stay as well, so that they are there again after an undo."""
-    recipes = Recipes(folder)
+def _keep_known(done: Mended, names: Sequence[tuple[Path, str]], folder: Path) -> None:
+    """Recipes and marks. Under the old names they stay as well, so that they are there again after an undo."""
+    recipes, marks = Recipes(folder), Marks(folder)
     for path, name in names:
         old, new = (one.relative_to(folder).as_posix() for one in (path, path.with_name(name)))
         recipes.set(new, recipes.of(old))
+        marks.set_stars(new, marks.stars(old))
+        marks.set_flag(new, marks.flag(old))
     try:
         recipes.save()
+        marks.save()
     except UserError as error:
         raise _HalfDone(done, error) from error
 
