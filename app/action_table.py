@@ -5,17 +5,23 @@ the window's own, and `go.train` brings a page to the front.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class Deed:
-    """One row of the table. `keys` are the usual ones, in Qt's portable text; `icon` a name of app.theme.ICONS."""
+    """One row of the table. `keys` are the usual ones, in Qt's portable text; `icon` a name of app.theme.ICONS.
+
+    `yields`: in a text field that knows these keys itself they are the field's own: always, or unless what lies on the
+    clipboard is a picture.
+    """
 
     name: str
     words: str
     does: str
     keys: str = ""
     icon: str = ""
+    yields: Literal["", "always", "unless picture"] = ""
 
     @property
     def group(self) -> str:
@@ -68,16 +74,18 @@ TABLE = (
     Deed("train.find_field", "Find a setting", "Search the settings of the training", "Ctrl+F", "search"),
     Deed("dataset.choose_folder", "Open a folder…", "Choose a folder of pictures", "", "folder"),
     Deed("dataset.add_pictures", "Add pictures…", "Copy pictures into the folder, or open a clip", "", "add"),
-    Deed("dataset.paste", "Paste a picture", "What lies on the clipboard becomes a picture here", "Ctrl+V", "copy"),
+    Deed("dataset.paste", "Paste a picture", "What lies on the clipboard becomes a picture here", "Ctrl+V", "copy",
+         yields="unless picture"),
     Deed("dataset.search", "Find pictures", "Search captions, tags, names, sizes, stars", "Ctrl+F", "search"),
     Deed("dataset.edit_caption", "Edit the caption", "Write what training reads of this picture", "F2", "tag"),
     Deed("dataset.next_uncaptioned", "Next without caption", "On to the next that has none", "Ctrl+J", "next"),
     Deed("dataset.change_captions", "Change captions…", "In many at once, with a look before", "Ctrl+H", "tag"),
-    Deed("dataset.caption", "Caption the pictures", "With the captioner below the grid", "Ctrl+Return", "generate"),
+    Deed("dataset.caption", "Caption the pictures", "With the captioner below the grid", "Ctrl+Return", "generate",
+         yields="always"),
     Deed("dataset.move_thresholds", "Move thresholds…", "Of a tagger that ran, without running it again", "", "tag"),
     Deed("dataset.choose_tag_list", "Choose a tag list…", "Complete tags from a booru's list too", "", "tag"),
-    Deed("dataset.undo", "Undo", "Take the last change back", "Ctrl+Z", "reset"),
-    Deed("dataset.redo", "Redo", "Make the change again", "Ctrl+Shift+Z", "redo"),
+    Deed("dataset.undo", "Undo", "Take the last change back", "Ctrl+Z", "reset", yields="always"),
+    Deed("dataset.redo", "Redo", "Make the change again", "Ctrl+Shift+Z", "redo", yields="always"),
     Deed("dataset.export", "Export…", "A copy as other programs read it", "", "save"),
     Deed("dataset.compare", "Compare two", "The two selected pictures side by side", "Ctrl+B", "compare"),
     Deed("dataset.buckets", "Buckets", "How many pictures lie in each bucket of a training", "", "grid"),

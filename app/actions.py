@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QPlainTextEdit, QTextEdit, QWidget
 
 from app.action_table import TABLE, Deed
+from app.picture_clipboard import holds_picture
 from app.settings import Settings
 from app.theme import theme
 
@@ -147,7 +148,12 @@ class Actions(QObject):
         if plain and not Qt.Key.Key_F1 <= combination.key() <= Qt.Key.Key_F35:
             return False  # a letter is for the text
         pressed = QKeySequence(combination)
-        return any(pressed in action.shortcuts() for action in self._actions.values())
+        return any(pressed in action.shortcuts() and not self._yields(name) for name, action in self._actions.items())
+
+    def _yields(self, name: str) -> bool:
+        """Whether a text field may keep this action's keys."""
+        yields = self._deeds[name].yields
+        return yields == "always" or (yields == "unless picture" and not holds_picture())
 
     def _draw(self) -> None:
         for name, action in self._actions.items():

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThreadPool, QTimer, Signal, Slot
 
 from app import dataset_writing
 from app.dataset_preparing import Prepared, Preparing
@@ -42,22 +42,25 @@ class _Asked:
 
 
 class DatasetFolder(QObject):
-    """One at a time. `opened`: another folder is there, its captions still unread; `read`: they have been read, or more
-    of them were; `changed` carries the places whose caption, stars or flag are others now; `trouble` a sentence, and
-    `stuck` one that says why a step was not taken back, or not done again, because other programs changed files.
-    `prepared` carries the places whose recipe is another now, `masked` those with another mask.
-    `refused`: the place and text of one caption that could not be written, and why. `progressed`: how many files of
-    what is being written are, and of how many; `rested`: nothing is being written any more. `examined`: the health
-    check is through, and `report` has what it found."""
+    """One at a time. `opening`: a folder is about to be read, the same one or another, so what is typed in this one has
+    to be handed in; `opened`: it is there, its captions still unread; `read`: they have been read, or more of them
+    were; `changed` carries the places whose caption, stars or flag are others now, `ahead` those whose rows show
+    already what is still to be written; `trouble` a sentence, and `stuck` one that says why a step was not taken back,
+    or not done again, because other programs changed files. `prepared` carries the places whose recipe is another now,
+    `masked` those with another mask. `refused`: a caption that was typed and could not be written: the path of its
+    picture, the Change, and why. `progressed`: how many files of what is being written are, and of how many; `rested`:
+    nothing is being written any more. `examined`: the health check is through, and `report` has what it found."""
 
+    opening = Signal()
     opened = Signal()
     read = Signal()
     changed = Signal(object)
+    ahead = Signal(object)
     prepared = Signal(object)
     masked = Signal(object)
     trouble = Signal(str)
     stuck = Signal(str)
-    refused = Signal(int, str, str)
+    refused = Signal(str, object, str)
     progressed = Signal(object, object)
     rested = Signal()
     examined = Signal()
@@ -82,6 +85,8 @@ class DatasetFolder(QObject):
         """What is to be opened as soon as nothing is to be written into it any more."""
         self._held_by = 0
         """The errand that opens the folder or reads its captions; nothing is written meanwhile."""
+        self._read_by = 0
+        """The errand that reads captions or sizes of what is open now."""
         self._waiting: deque[_Asked] = deque()
         self._ahead: Counter[int] = Counter()
         """How many pieces of work still wait by which the caption at a place is to become what its row shows."""
@@ -143,9 +148,12 @@ class DatasetFolder(QObject):
         return self._home.datasets / folder.name if folder.is_relative_to(RESOURCES) else folder
 
     def open(self, asked: Path) -> None:
-        """Read it in the pool, once all is written that is to be. What was being read of another is left."""
+        """Read it in the pool, once all is written that is to be. What was being read is left, and nothing can be typed
+        until it was read anew."""
+        self.opening.emit()
         folder = self.own(asked)
         self._stop_reading()
+        self.is_read = False
         if folder != self.folder:
             self._mendings.clear()
         self.folder, self.report = folder, None
@@ -167,9 +175,9 @@ class DatasetFolder(QObject):
             self._write_next()
 
     @Slot(object, object)
-    def _take_opened(self, _number: object, found: Opened) -> None:
+    def _take_opened(self, number: object, found: Opened) -> None:
         folder = found.book.dataset.folder
-        if folder != self.folder:
+        if number != self._held_by or folder != self.folder:
             return
         if self._is_to_be_written(folder):  # that was asked for meanwhile, and is not in what was read
             self.open(folder)
@@ -182,17 +190,17 @@ class DatasetFolder(QObject):
         self.opened.emit()
         for note in filter(None, (*found.book.notes, found.marks.note, found.recipes.note)):
             self.trouble.emit(note)
-        self._held_by = self._read_in_pool(partial(read_captions, found), self._take_read)
+        self._held_by = self._read_by = self._read_in_pool(partial(read_captions, found), self._take_read)
 
     @Slot(object, object)
-    def _take_read(self, _number: object, found: Opened) -> None:
-        if found.book is not self._book:
+    def _take_read(self, number: object, found: Opened) -> None:
+        if number != self._read_by:
             return
         is_first = not self.is_read
         self.is_read = True
         self.read.emit()
         if is_first:
-            self._read_in_pool(partial(measure_pictures, found, self.preparing.recipe), self._take_read)
+            self._read_by = self._read_in_pool(partial(measure_pictures, found, self.preparing.recipe), self._take_read)
         else:
             self._examine()
 
@@ -220,6 +228,7 @@ class DatasetFolder(QObject):
 
     def _stop_reading(self) -> None:
         self._examine_soon.stop()
+        self._read_by = 0
         self._reading.cancel_all()
 
     def finish(self) -> None:
@@ -228,11 +237,18 @@ class DatasetFolder(QObject):
         waiting = [*self._waiting]
         self._waiting.clear()
         QThreadPool.globalInstance().waitForDone()
+        QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)  # how what was under way has ended
         for asked in waiting:
             try:
-                self._say_trouble(asked.work(Errand(asked, asked.work)))
+                outcome = asked.work(Errand(asked, asked.work))
             except (UserError, OSError) as error:
                 self.trouble.emit(str(error))
+            else:
+                self._say_trouble(outcome)
+                self._refuse(asked.book, outcome)
+        self._opening = None
+        self._stop_reading()
+        QThreadPool.globalInstance().waitForDone()
 
     # ---- Changing. One piece of work after the other, so that each sees what the one before it wrote.
 
@@ -245,6 +261,7 @@ class DatasetFolder(QObject):
         ahead = tuple(change.place for change in changes)
         self._ahead.update(ahead)
         self._put(partial(dataset_writing.apply, self.book, title, changes, merge), ahead)
+        self.ahead.emit(ahead)
 
     def edit(self, title: str, operation: Operation, places: Sequence[int]) -> None:
         """Write what the operation changes as one step, if anything. It is worked out where it is written, and so from
@@ -340,6 +357,7 @@ class DatasetFolder(QObject):
     @Slot(object, object)
     def _written(self, asked: _Asked, outcome: Outcome) -> None:
         self._say_trouble(outcome)
+        self._refuse(asked.book, outcome)
         is_open = asked.book is self._book
         match outcome:
             case FilesMended(done=done) if asked.book.dataset.folder == self.folder:
@@ -387,9 +405,13 @@ class DatasetFolder(QObject):
         if written.stuck:
             self._turn = work
             self.stuck.emit(written.stuck)
-        match written.refused:
-            case (Change(place=place, after=str(text)),):
-                self.refused.emit(place, text, written.trouble)
+
+    def _refuse(self, book: CaptionBook, outcome: Outcome) -> None:
+        """Give back what was typed, whatever folder is open by now."""
+        match outcome:
+            case Written(refused=Change() as change, trouble=why):
+                item = book.dataset.items[change.place]
+                self.refused.emit(item.head + item.name, change, why)
             case _:
                 pass
 

@@ -29,8 +29,8 @@ class Written:
     captions: tuple[tuple[int, str, tuple[str, ...]], ...] = ()
     trouble: str = ""
     """Why nothing was written, in a sentence."""
-    refused: tuple[Change, ...] = ()
-    """What was to be written then."""
+    refused: Change | None = None
+    """The caption that was typed and is not written."""
     stuck: str = ""
     """Why a step was not taken back, or not done again, because other programs changed files."""
 
@@ -54,7 +54,8 @@ def apply(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, 
     except Cancelled:
         return _as_they_are(book, places)
     except (UserError, OSError) as error:
-        return Written(_as_they_are(book, places).captions, str(error), tuple(changes))
+        typed = changes[0] if merge else None
+        return Written(_as_they_are(book, places).captions, str(error), typed)
     return _as_they_are(book, places)
 
 

@@ -1,4 +1,4 @@
-"""Pictures on the clipboard, in their full size."""
+"""Pictures on the clipboard: put there in their full size, and found there."""
 
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,27 @@ class PictureClipboard(QObject):
     def _fail(self, _path: object, why: str) -> None:
         self._reading = None
         self.refused.emit(why, "error")
+
+
+def picture_files() -> list[Path]:
+    """The files on the clipboard that are pictures or clips."""
+    from trainer.dataset.adding import is_picture  # not before somebody pastes: the window opens without Pillow
+    from trainer.dataset.clips import is_clip
+
+    data = _on_clipboard()
+    files = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data is not None else []
+    return [path for path in files if is_picture(path) or is_clip(path)]
+
+
+def holds_picture() -> bool:
+    """Whether what lies on the clipboard is a picture, or files of some, and no words for a text field."""
+    data = _on_clipboard()
+    return data is not None and (bool(picture_files()) or (data.hasImage() and not data.hasText()))
+
+
+def _on_clipboard() -> QMimeData | None:
+    """An empty clipboard may have no data at all, whatever Qt's stubs say."""
+    return QGuiApplication.clipboard().mimeData()
 
 
 def _read_whole(path: Path, _errand: Errand) -> QImage:

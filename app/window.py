@@ -236,10 +236,10 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.settings.welcomed = True
-        self._remember.now()
         for page in vars(self).values():
             if isinstance(page, WithWork):
                 page.stop_work()
+        self._remember.now()  # what could not be written any more too
         self.hide()  # a training may take seconds to save
         self.queue.leave()
         self.engine.close()

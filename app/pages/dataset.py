@@ -18,6 +18,7 @@ from app.pages.dataset_completion import TagCompletion
 from app.pages.dataset_layout import Columns, Foot, Head
 from app.pages.dataset_listing import Listing, look
 from app.pages.dataset_mending import FileMending
+from app.pages.dataset_refused import Refused
 from app.pages.dataset_search import Searching
 from app.pages.dataset_selection import Selection
 from app.pages.dataset_shown import ShownPicture
@@ -78,11 +79,13 @@ class DatasetPage(QWidget):
             self.folder, self._pictures, self.grid, self.selection, self.filter, self.strip, self.head, self
         )
         self.mending = FileMending(self.folder, self.selection, self.listing, self.strip, self._finish, self)
+        self.listing.edited = self.shown.edited
         self.foot = Foot(self.captioning.bar)
         self._middle = QStackedWidget()
         self.close_up = CloseUp(
             self.folder, self.grid, self.selection, self.shown, self.large, self.preparing, self._middle
         )
+        self.refused = Refused(self.folder, self.grid, self.inspector.refused, self)
         self.steps = Steps(self.folder, self.inspector, self.close_up, self)
         self._columns = Columns(self.filter, self._middle, self.inspector)
         self._lay_out()
@@ -95,6 +98,7 @@ class DatasetPage(QWidget):
         folder = str(self.folder.folder) if self.folder.folder else self.listing.restoring.get("folder", "")
         kept = self.listing.view()
         kept |= {"captioner": self.captioning.bar.view(), "tag_list": self.completing.view()}
+        kept |= {"refused": self.refused.view()}
         return {**kept, "folder": folder, "search": self.filter.search.text(), "split": self._columns.sizes()}
 
     def set_view(self, view: Mapping[str, object]) -> None:
@@ -102,6 +106,7 @@ class DatasetPage(QWidget):
         self.listing.restoring = view
         self.filter.search.setText(str(view.get("search", "")))
         self.completing.set_view(str(view.get("tag_list", "")))
+        self.refused.set_view(view.get("refused"))
         captioner = view.get("captioner")
         if isinstance(captioner, Mapping):
             self.captioning.bar.set_view(cast("Mapping[str, object]", captioner))
@@ -132,7 +137,6 @@ class DatasetPage(QWidget):
             self.open_folder(Path(chosen))
 
     def open_folder(self, folder: Path) -> None:
-        self._let_go()
         self.listing.restoring = {}
         self._middle.setCurrentIndex(0)
         self.filter.search.clear()
@@ -146,6 +150,7 @@ class DatasetPage(QWidget):
         self.back()
         self.filter.set_query(query)
 
+    @Slot()
     def _let_go(self) -> None:
         """Write down what was typed and painted, and take no more: the pictures are about to be others."""
         self._finish()
@@ -233,7 +238,6 @@ class DatasetPage(QWidget):
         """Read the folder anew, and go to the first picture that is new in it."""
         folder = self.folder.folder
         if folder is not None:
-            self._let_go()
             with QSignalBlocker(self.filter.search):
                 self.filter.search.clear()
             self.listing.restoring = {
@@ -315,12 +319,6 @@ class DatasetPage(QWidget):
         self._show_folder_name()
         self.searching.search()
 
-    @Slot()
-    def _read(self) -> None:
-        self.searching.search()
-        self.shown.forget()
-        self.shown.show_selection()
-
     @Slot(int)
     def _show_selected(self, place: int) -> None:
         self.views.training.show_place(place)
@@ -371,8 +369,9 @@ class DatasetPage(QWidget):
         self.foot.training.connect(self.train)
 
     def _wire_folder(self) -> None:
+        self.folder.opening.connect(self._let_go)
         self.folder.opened.connect(self._opened)
-        self.folder.read.connect(self._read)
+        self.folder.read.connect(self.searching.search)
         self.folder.trouble.connect(self.said)
 
     def _wire_panels(self) -> None:

@@ -4,14 +4,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QObject, Signal, Slot
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from app.dataset_folder import DatasetFolder
 from app.errand import Errand
+from app.picture_clipboard import picture_files
 from app.widgets.basics import button, label, row, surface
-from trainer.dataset.adding import Added, copy_in, free_path, is_picture, stems_in
+from trainer.dataset.adding import Added, copy_in, free_path, stems_in
 from trainer.dataset.clips import CLIP_SUFFIXES, is_clip
 from trainer.dataset.items import EXTENSIONS
 from trainer.dataset.mending import MoveAway
@@ -100,7 +101,7 @@ class Importing(QObject):
     def paste(self) -> None:
         """Add what lies on the clipboard: files, or a picture, which becomes a PNG."""
         clipboard, folder = QGuiApplication.clipboard(), self._folder.folder
-        files = [path for path in _files(clipboard.mimeData()) if is_picture(path) or is_clip(path)]
+        files = picture_files()
         if folder is None:
             self.said.emit(NO_FOLDER)
         elif files:
@@ -172,11 +173,6 @@ class Importing(QObject):
         if self._last and self._folder.folder not in self._last[0].parents:
             self._last = ()
             self.strip.say("")
-
-
-def _files(data: QMimeData | None) -> list[Path]:
-    """An empty clipboard may have no data at all, whatever Qt's stubs say."""
-    return [] if data is None else [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
 
 
 def _copied(paths: tuple[Path, ...], folder: Path, errand: Errand) -> Added:

@@ -1,6 +1,6 @@
 """The list of pictures on the page Dataset: what a search found, put into the grid and said around it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -38,7 +38,8 @@ class Listing(QObject):
     """Keeps `grid`, `filtered`, `strip` and `head` at what was found in the `folder`.
 
     `restoring` is how the grid is to stand again as soon as pictures are listed. `tagged` carries the tags of the
-    whole folder, each with how often it comes; `counted`: other pictures are listed, or selected.
+    whole folder, each with how often it comes; `counted`: other pictures are listed, or selected. The picture at the
+    place that `edited` gives stays listed whatever is found: nothing jumps away under somebody who types.
     """
 
     tagged = Signal(object)
@@ -57,6 +58,7 @@ class Listing(QObject):
     ) -> None:
         super().__init__(parent)
         self.restoring: Mapping[str, object] = {}
+        self.edited: Callable[[], int] = lambda: -1
         self._folder, self._pictures, self._grid, self._selection = folder, pictures, grid, selection
         self._filter, self._strip, self._head = filtered, strip, head
         folder.opened.connect(pictures.look_again)
@@ -70,7 +72,9 @@ class Listing(QObject):
 
     @Slot(object)
     def take(self, found: Found) -> None:
-        paths = [self._folder.paths[place] for place in found.places]
+        edited = self.edited()
+        places = found.places if edited < 0 else sorted({*found.places, edited})
+        paths = [self._folder.paths[place] for place in places]
         self._grid.say(self._nothing())
         if paths != self._pictures.paths() or not paths:
             self._grid.set_paths(paths, fallback=max(0, self._grid.currentIndex().row()))

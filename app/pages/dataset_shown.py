@@ -1,5 +1,6 @@
 """The one picture of the dataset that is shown large: read, put into the inspector, its caption written down."""
 
+import itertools
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from app.widgets.full_view import FullView
 from trainer.dataset.book import Change
 from trainer.dataset.recipes import Recipe
 
+STILL_READING = "The captions are still being read."
 SHOWN_LARGE = 1024
 """Pixels of the longer side of the picture in the inspector."""
 
@@ -45,15 +47,24 @@ class ShownPicture(QObject):
         self._folder, self._grid, self._selection = folder, grid, selection
         self._inspector, self._large, self._errands = inspector, large, errands
         self._place = -1
+        self._visits = itertools.count(1)
+        self._visit = 0
+        """What is typed in one visit to the caption of a picture is one step."""
         grid.selected.connect(self.show_selection)
         grid.picked.connect(self._picked)
         inspector.written.connect(self._write)
+        inspector.edit.entered.connect(self._begin_visit)
         inspector.added.connect(selection.add_tag)
         inspector.removed.connect(selection.remove_tag)
         folder.changed.connect(self._changed)
+        folder.ahead.connect(self._show_ahead)
+        folder.read.connect(self._read)
         for prepared in (folder.prepared, folder.masked):
             prepared.connect(self._prepared)
-        folder.refused.connect(self._refused)
+
+    def edited(self) -> int:
+        """The place of the picture whose caption is being typed, or -1."""
+        return self._place if self._inspector.is_edited else -1
 
     def forget(self) -> None:
         """Whatever is selected next is shown anew."""
@@ -66,8 +77,21 @@ class ShownPicture(QObject):
     @Slot(object)
     def _changed(self, places: tuple[int, ...]) -> None:
         """Captions or marks are others now. What is being typed stays in its field."""
-        if self._place in places and not self._inspector.is_edited:
-            self.forget()
+        if self._place in places:
+            self._show_caption()
+        self.show_selection()
+
+    @Slot(object)
+    def _show_ahead(self, places: tuple[int, ...]) -> None:
+        """Whoever types now goes on from what is being written."""
+        if self._place in places:
+            self._show_caption()
+
+    @Slot()
+    def _read(self) -> None:
+        """Captions, or sizes, are known now."""
+        if self._place >= 0:
+            self._show_caption()
         self.show_selection()
 
     @Slot(object)
@@ -102,11 +126,23 @@ class ShownPicture(QObject):
     def _show_one(self, place: int) -> None:
         if place != self._place:
             self._place = place
-            note = self._folder.book.caption(place).note if self._folder.is_read else ""
-            self._inspector.show_one(Path(self._folder.paths[place]), self._folder.rows[place].caption, note)
+            self._inspector.show_one(Path(self._folder.paths[place]))
+            self._show_caption()
             self.show_picture()
             self.another.emit(place)
         self._show_size(place)
+
+    def _show_caption(self) -> None:
+        """As it stands in the rows. What is being typed stays in its field."""
+        place, folder = self._place, self._folder
+        if folder.is_read and self._inspector.is_edited:
+            return
+        caption = folder.book.caption(place) if folder.is_read else None
+        self._inspector.show_caption(
+            folder.rows[place].caption,
+            STILL_READING if caption is None else caption.note,
+            can_edit=caption is not None and caption.complete,
+        )
 
     def _show_size(self, place: int) -> None:
         preparing, of = self._folder.preparing, self._folder.rows[place]
@@ -136,22 +172,18 @@ class ShownPicture(QObject):
             self._inspector.show_image(image, name)
             self._large.show_image(image, name, self._selection.where())
 
-    @Slot(str)
-    def _write(self, text: str) -> None:
-        """The caption in the inspector is done with."""
-        if self._place < 0 or not self._folder.is_read:
-            return
-        before = self._folder.rows[self._place].caption
-        if text.rstrip("\n") != before:
-            name = Path(self._folder.paths[self._place]).name
-            self._folder.write(f"Edited {name}", (Change(self._place, before, text),), merge=f"typed {self._place}")
+    @Slot()
+    def _begin_visit(self) -> None:
+        self._visit = next(self._visits)
 
-    @Slot(int, str, str)
-    def _refused(self, place: int, text: str, why: str) -> None:
-        """Nothing that was typed is lost: it stands in the field again, with the reason."""
-        if self._selection.go_to(place):
-            self.show_selection()
-            self._inspector.put_back(text, why)
+    @Slot(str, str)
+    def _write(self, before: str, text: str) -> None:
+        """The caption in the inspector is done with. `before` is what whoever typed has seen: where something else is
+        there by now, nothing is written over it."""
+        before, text = before.rstrip("\n"), text.rstrip("\n")
+        if text != before:
+            name = Path(self._folder.paths[self._place]).name
+            self._folder.write(f"Edited {name}", (Change(self._place, before, text),), merge=f"typed {self._visit}")
 
 
 def _image(path: str, recipe: Recipe, _errand: Errand) -> QImage:

@@ -42,6 +42,7 @@ class Steps(QObject):
 
     @Slot()
     def redo(self) -> None:
+        self._inspector.finish()
         if not self._close_up.redo():
             self._folder.redo()
 

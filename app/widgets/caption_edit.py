@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
+    QKeySequence,
     QPainter,
     QPaintEvent,
     QResizeEvent,
@@ -25,16 +26,27 @@ NAMES_SHOWN, OFFERED = 10, 20
 POPUP_WIDTH = 340
 LEAST_TYPED = 2
 """Letters before anything is offered."""
+_STAND_IN = str.maketrans("\u2029\ufdd0\ufdd1", "\ufdd2\ufdd3\ufdd4")
+"""Letters that a document of Qt would take for ends of its paragraphs, with those that stand for them in it: Unicode
+leaves these to programs for their own use."""
+_OWN = {there: letter for letter, there in _STAND_IN.items()}
 
 
 class CaptionEdit(QPlainTextEdit):
-    """`edited`: the text is another. `moved`: the cursor. `left`: the focus went elsewhere. `done`: Ctrl+Enter, on to
-    the next. Each line that is not blank is a caption; where there are several, they are numbered and parted."""
+    """`edited`: the text is another. `moved`: the cursor. `entered`: what is typed next is something else than before;
+    `left`: the focus went elsewhere. `done`: Ctrl+Enter, on to the next. `undoing` and `redoing`: by its keys, where
+    nothing that was typed since then is left to be taken back, or done again.
+
+    Each line that is not blank is a caption; where there are several, they are numbered and parted.
+    """
 
     edited = Signal()
     moved = Signal()
+    entered = Signal()
     left = Signal()
     done = Signal()
+    undoing = Signal()
+    redoing = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,6 +68,7 @@ class CaptionEdit(QPlainTextEdit):
         self.setFixedHeight(HEIGHT)
         self.setTabChangesFocus(True)
         self.setAccessibleName("Caption")
+        self.setToolTip("It is written when you leave it; Ctrl+Enter goes on to the next picture")
         self.setPlaceholderText("What training should read of this picture")
         self.textChanged.connect(self.edited)
         self.textChanged.connect(self._number)
@@ -64,13 +77,21 @@ class CaptionEdit(QPlainTextEdit):
         theme().changed.connect(self._draw_unread)
 
     def text(self) -> str:
-        return self.toPlainText()
+        """Letter for letter: Qt's plain text has other spaces and line ends."""
+        return self.document().toRawText().replace("\u2029", "\n").translate(_OWN)
 
     def show_text(self, text: str) -> None:
-        """Of another picture: what was typed before can't be taken back here any more."""
-        if text != self.text():
-            self.setPlainText(text)
+        """What was typed before can't be taken back here any more. The cursor stays where it can."""
+        cursor = self.textCursor()
+        at = cursor.position()
+        self.setPlainText(text.translate(_STAND_IN))
+        cursor.setPosition(min(at, self.document().characterCount() - 1))
+        self.setTextCursor(cursor)
+
+    def begin(self) -> None:
+        """From now on something else is typed: what was typed before can't be taken back here any more."""
         self.document().clearUndoRedoStacks()
+        self.entered.emit()
 
     def complete_by(self, make: Callable[[], Completion]) -> None:
         """How to make what is asked for tags that are offered: made when a tag is typed first."""
@@ -152,19 +173,37 @@ class CaptionEdit(QPlainTextEdit):
             marks.append(unread)
         self.setExtraSelections(marks)
 
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _goes_on(event):
+            event.accept()  # whatever else these keys call
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if _goes_on(event):
+            self._popup.hide()
+            self.done.emit()
+            return
         confirms = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if self._popup.isVisible() and (confirms or event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Escape)):
             event.ignore()  # the list of names takes it
             return
-        if confirms and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self.done.emit()
+        if event.matches(QKeySequence.StandardKey.Undo) and not self.document().isUndoAvailable():
+            self.undoing.emit()
+            return
+        if event.matches(QKeySequence.StandardKey.Redo) and not self.document().isRedoAvailable():
+            self.redoing.emit()
             return
         super().keyPressEvent(event)
         if event.text() and event.text().isprintable():
             self._offer()
         elif self._popup.isVisible():
             self._popup.hide()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if event.reason() not in (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason):
+            self.begin()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
@@ -173,8 +212,10 @@ class CaptionEdit(QPlainTextEdit):
 
     def _typed(self) -> str:
         """The tag under the cursor, as far as it was typed."""
-        before = self.text()[: self.textCursor().position()]
-        return before[max(before.rfind(","), before.rfind("\n")) + 1 :].lstrip()
+        cursor = self.textCursor()
+        cursor.setPosition(cursor.position())
+        cursor.movePosition(QTextCursor.MoveOperation.StartOfBlock, QTextCursor.MoveMode.KeepAnchor)
+        return cursor.selectedText().rpartition(",")[2].lstrip()
 
     def _offer(self) -> None:
         typed = self._typed()
@@ -207,3 +248,8 @@ class CaptionEdit(QPlainTextEdit):
         )
         cursor.insertText(name)
         self.setTextCursor(cursor)
+
+
+def _goes_on(event: QKeyEvent) -> bool:
+    is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+    return is_enter and bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)

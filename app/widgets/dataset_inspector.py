@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.errand import Errand
@@ -12,6 +12,7 @@ from app.widgets.basics import button, column, label, row, scrolled
 from app.widgets.caption_edit import CaptionEdit
 from app.widgets.prompt_marks import qt_places
 from app.widgets.prompt_tokens import Count, count_caption, in_words
+from app.widgets.refused_caption import RefusedCaption
 from app.widgets.seen_canvas import SeenCanvas
 from app.widgets.selection_tags import SelectionTags
 from app.widgets.training_view import TrainingView
@@ -23,10 +24,11 @@ SEVERAL = "Training takes one of the {count} by chance, anew at each step."
 
 
 class DatasetInspector(QWidget):
-    """`written` carries the text of the shown picture's caption, once it is done with and is another than was shown;
-    `onward`: Ctrl+Enter. `added` and `removed` carry a tag for the selection; the others are asked for by buttons."""
+    """`written` carries the shown picture's caption as it was shown, and as it was typed, once it is done with and is
+    another; `onward`: Ctrl+Enter. `added` and `removed` carry a tag for the selection; the others are asked for by
+    buttons."""
 
-    written = Signal(str)
+    written = Signal(str, str)
     onward = Signal()
     added = Signal(str)
     removed = Signal(str)
@@ -46,6 +48,7 @@ class DatasetInspector(QWidget):
         self.edit = CaptionEdit()
         self.tokens = label("", "muted")
         self.note = label("", "warn")
+        self.refused = RefusedCaption()
         self.tags = SelectionTags()
         self.training = TrainingView()
         self._counting: dict[str, Errand] = {}
@@ -69,6 +72,8 @@ class DatasetInspector(QWidget):
         self.edit.moved.connect(self._say_tokens)
         self.edit.left.connect(self.finish)
         self.edit.done.connect(self._finish_and_go_on)
+        self.edit.undoing.connect(self.undoing)
+        self.edit.redoing.connect(self.redoing)
         self.tags.added.connect(self.added)
         self.tags.removed.connect(self.removed)
 
@@ -78,26 +83,25 @@ class DatasetInspector(QWidget):
         assert isinstance(layout, QHBoxLayout)
         layout.insertWidget(layout.count() - 1, widget)
 
-    def show_one(self, path: Path, caption: str, note: str) -> None:
-        """One picture, whose caption can be edited as text."""
+    def show_one(self, path: Path) -> None:
+        """One picture; `show_caption` follows."""
         self._heading.setText("Caption")
         self._single.show()
         self._sees.show()
         self.picture.setFixedHeight(PICTURE_HEIGHT)
-        self._show_text(caption)
+        self.picture.setAccessibleName(f"The picture {path.name}")
+        self.edit.moveCursor(QTextCursor.MoveOperation.Start)
+        self.edit.begin()
+
+    def show_caption(self, caption: str, note: str, *, can_edit: bool) -> None:
+        """As it is now; what was typed and not written is forgotten."""
+        if caption != self.edit.text().rstrip("\n"):
+            self._show_text(caption)
         self.note.setText(note)
         self.note.setVisible(bool(note))
-        self.edit.setEnabled(True)
-        self._below.setEnabled(True)
-        self.picture.setAccessibleName(f"The picture {path.name}")
+        self.edit.setEnabled(can_edit)
+        self._below.setEnabled(can_edit)
         self._count()
-
-    def put_back(self, text: str, why: str) -> None:
-        """What was typed and could not be written, to be written again or given up."""
-        self.edit.setPlainText(text)
-        self.note.setText(why)
-        self.note.show()
-        self.edit.setFocus()
 
     def show_many(self, pictures: int) -> None:
         """Several: their tags only."""
@@ -152,8 +156,8 @@ class DatasetInspector(QWidget):
     def finish(self) -> None:
         """What was typed is meant."""
         if self.is_edited:
-            self._as_shown = self.edit.text()
-            self.written.emit(self._as_shown)
+            before, self._as_shown = self._as_shown, self.edit.text()
+            self.written.emit(before, self._as_shown)
 
     def _show_text(self, text: str) -> None:
         self.edit.show_text(text)
@@ -217,6 +221,7 @@ class DatasetInspector(QWidget):
             row(self._prepare, 0),
             self._heading,
             self._single,
+            self.refused,
             self.tags,
             self._sees,
             label("Changes", "heading"),

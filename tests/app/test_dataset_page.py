@@ -303,24 +303,6 @@ def test_what_was_typed_goes_to_the_folder_it_was_typed_in(
     assert [row.caption for row in page.folder.rows] == [""]
 
 
-def test_words_that_could_not_be_written_stand_in_the_field_again(
-    qtbot: QtBot, page: DatasetPage, folder: Path
-) -> None:
-    select(page, 0)
-    page.inspector.edit.setPlainText("a red cat")
-    (folder / "1.txt").write_text("by another program", encoding="utf-8")
-    with qtbot.waitSignal(page.folder.refused):
-        select(page, 2)
-    assert (folder / "1.txt").read_text(encoding="utf-8") == "by another program"
-    assert page.grid.current().endswith("1.png")
-    assert page.inspector.edit.text() == "a red cat"
-    assert "changed meanwhile" in page.inspector.note.text()
-    assert page.folder.rows[0].caption == "by another program"
-    with qtbot.waitSignal(page.folder.changed):
-        select(page, 2)
-    assert (folder / "1.txt").read_text(encoding="utf-8").strip() == "a red cat"
-
-
 def test_typing_on_before_the_first_words_are_on_the_disk(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
     for text in ("a", "a red", "a red cat"):
         select(page, 0)

@@ -110,3 +110,14 @@ def test_a_file_that_is_no_list_is_refused_and_the_one_before_stays(
 )
 def test_counts_are_short(count: int, words: str) -> None:
     assert short(count) == words
+
+
+def test_what_is_typed_behind_a_letter_of_two_units_is_completed(edit: CaptionEdit, completing: TagCompletion) -> None:
+    edit.show_text("\U0001f600 cat, , hat")
+    cursor = edit.textCursor()
+    cursor.setPosition(len("\U0001f600 cat, ") + 1)  # in Qt's places, of which the face takes two
+    edit.setTextCursor(cursor)
+    QTest.keyClicks(edit, "lo")
+    assert [one.tag for one in edit._offers.candidates] == ["long sleeves", "long scarf"]
+    edit._complete("long scarf")
+    assert edit.text() == "\U0001f600 cat, long scarf, hat"
