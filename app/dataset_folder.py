@@ -3,7 +3,6 @@
 import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThreadPool, QTime
 from app import dataset_writing
 from app.dataset_preparing import Prepared, Preparing
 from app.dataset_reading import Opened, examined, measure_pictures, open_folder, read_captions
-from app.dataset_writing import FilesMended, Outcome, Written
+from app.dataset_writing import Asked, FilesMended, Outcome, Work, Written
 from app.errand import Errand, Errands
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook, Change, Step
@@ -27,18 +26,6 @@ from trainer.home import RESOURCES, Home
 
 EXAMINED_AFTER = 1000
 """Milliseconds without a further change until the health of the pictures is looked at anew."""
-Work = Callable[..., Outcome]
-"""Called with its errand: how what it touched stands now, or why it did nothing."""
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is to be done, about the captions of this book. The rows at the places in `ahead` show what it is to write
-    already."""
-
-    book: CaptionBook
-    work: Work
-    ahead: tuple[int, ...] = ()
 
 
 class DatasetFolder(QObject):
@@ -87,11 +74,11 @@ class DatasetFolder(QObject):
         """The errand that opens the folder or reads its captions; nothing is written meanwhile."""
         self._read_by = 0
         """The errand that reads captions or sizes of what is open now."""
-        self._waiting: deque[_Asked] = deque()
+        self._waiting: deque[Asked] = deque()
         self._ahead: Counter[int] = Counter()
         """How many pieces of work still wait by which the caption at a place is to become what its row shows."""
         self._turn: Work | None = None
-        self._asked: _Asked | None = None
+        self._asked: Asked | None = None
         """What `_writing` does."""
         self._writing: Errand | None = None
         self._numbers = itertools.count(1)
@@ -240,13 +227,10 @@ class DatasetFolder(QObject):
         QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)  # how what was under way has ended
         for asked in waiting:
             try:
-                outcome = asked.work(Errand(asked, asked.work))
+                self._say_trouble(asked.book, asked.work(Errand(asked, asked.work)))
             except (UserError, OSError) as error:
                 self.trouble.emit(str(error))
-            else:
-                self._say_trouble(outcome)
-                self._refuse(asked.book, outcome)
-        self._opening = None
+        self._opening = None  # what was mended last would have the folder read anew
         self._stop_reading()
         QThreadPool.globalInstance().waitForDone()
 
@@ -333,7 +317,7 @@ class DatasetFolder(QObject):
 
     def _put(self, work: Work, ahead: tuple[int, ...] = ()) -> None:
         """Whatever is open when it is done, it is about what is open now."""
-        self._waiting.append(_Asked(self.book, work, ahead))
+        self._waiting.append(Asked(self.book, work, ahead))
         self._write_next()
 
     @Slot()
@@ -355,9 +339,7 @@ class DatasetFolder(QObject):
             self.rested.emit()
 
     @Slot(object, object)
-    def _written(self, asked: _Asked, outcome: Outcome) -> None:
-        self._say_trouble(outcome)
-        self._refuse(asked.book, outcome)
+    def _written(self, asked: Asked, outcome: Outcome) -> None:
         is_open = asked.book is self._book
         match outcome:
             case FilesMended(done=done) if asked.book.dataset.folder == self.folder:
@@ -373,10 +355,11 @@ class DatasetFolder(QObject):
                 self._take_prepared(places)
             case _:
                 pass
+        self._say_trouble(asked.book, outcome)
         self._go_on()
 
     @Slot(object, str)
-    def _not_written(self, asked: _Asked, why: str) -> None:
+    def _not_written(self, asked: Asked, why: str) -> None:
         self.trouble.emit(why)
         if asked.book is self._book and asked.ahead:
             self._ahead.subtract(asked.ahead)
@@ -388,12 +371,16 @@ class DatasetFolder(QObject):
         self._writing = self._asked = None
         self._write_next()
 
-    def _say_trouble(self, outcome: Outcome) -> None:
+    def _say_trouble(self, book: CaptionBook, outcome: Outcome) -> None:
+        """And give back what was typed and is not written, whatever folder is open by now."""
         match outcome:
             case Written(trouble=why) | Prepared(trouble=why) | FilesMended(trouble=why) if why:
                 self.trouble.emit(why)
             case _:
                 pass
+        for change in outcome.refused if isinstance(outcome, Written) else ():
+            item = book.dataset.items[change.place]
+            self.refused.emit(item.head + item.name, change, outcome.trouble)
 
     def _take_written(self, work: Work, written: Written) -> None:
         for place, text, tags in written.captions:
@@ -405,15 +392,6 @@ class DatasetFolder(QObject):
         if written.stuck:
             self._turn = work
             self.stuck.emit(written.stuck)
-
-    def _refuse(self, book: CaptionBook, outcome: Outcome) -> None:
-        """Give back what was typed, whatever folder is open by now."""
-        match outcome:
-            case Written(refused=Change() as change, trouble=why):
-                item = book.dataset.items[change.place]
-                self.refused.emit(item.head + item.name, change, why)
-            case _:
-                pass
 
     def _take_prepared(self, places: tuple[int, ...]) -> None:
         """They have another recipe now, and with it another size."""

@@ -29,8 +29,8 @@ class Written:
     captions: tuple[tuple[int, str, tuple[str, ...]], ...] = ()
     trouble: str = ""
     """Why nothing was written, in a sentence."""
-    refused: Change | None = None
-    """The caption that was typed and is not written."""
+    refused: tuple[Change, ...] = ()
+    """What was typed and was to be written then."""
     stuck: str = ""
     """Why a step was not taken back, or not done again, because other programs changed files."""
 
@@ -45,6 +45,18 @@ class FilesMended:
 
 
 Outcome = Written | Prepared | FilesMended
+Work = Callable[..., Outcome]
+"""Called with its errand: how what it touched stands now, or why it did nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be done, about the captions of this book. The rows at the places in `ahead` show what it is to write
+    already."""
+
+    book: CaptionBook
+    work: Work
+    ahead: tuple[int, ...] = ()
 
 
 def apply(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, errand: Errand) -> Written:
@@ -54,8 +66,7 @@ def apply(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, 
     except Cancelled:
         return _as_they_are(book, places)
     except (UserError, OSError) as error:
-        typed = changes[0] if merge else None
-        return Written(_as_they_are(book, places).captions, str(error), typed)
+        return Written(_as_they_are(book, places).captions, str(error), tuple(changes) if merge else ())
     return _as_they_are(book, places)
 
 

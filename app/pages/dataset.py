@@ -78,8 +78,8 @@ class DatasetPage(QWidget):
         self.listing = Listing(
             self.folder, self._pictures, self.grid, self.selection, self.filter, self.strip, self.head, self
         )
-        self.mending = FileMending(self.folder, self.selection, self.listing, self.strip, self._finish, self)
         self.listing.edited = self.shown.edited
+        self.mending = FileMending(self.folder, self.selection, self.listing, self.strip, self._finish, self)
         self.foot = Foot(self.captioning.bar)
         self._middle = QStackedWidget()
         self.close_up = CloseUp(
