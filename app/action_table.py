@@ -74,6 +74,7 @@ TABLE = (
     Deed("train.find_field", "Find a setting", "Search the settings of the training", "Ctrl+F", "search"),
     Deed("dataset.choose_folder", "Open a folder…", "Choose a folder of pictures", "", "folder"),
     Deed("dataset.add_pictures", "Add pictures…", "Copy pictures into the folder, or open a clip", "", "add"),
+    Deed("dataset.look_again", "Look again", "Take in what other programs did to the folder", "F5", "retry"),
     Deed("dataset.paste", "Paste a picture", "What lies on the clipboard becomes a picture here", "Ctrl+V", "copy",
          yields="unless picture"),
     Deed("dataset.search", "Find pictures", "Search captions, tags, names, sizes, stars", "Ctrl+F", "search"),

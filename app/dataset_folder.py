@@ -12,7 +12,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThreadPool, QTime
 from app import dataset_writing
 from app.dataset_preparing import Prepared, Preparing
 from app.dataset_reading import Opened, examined, measure_pictures, open_folder, read_captions
-from app.dataset_writing import Asked, FilesMended, Outcome, Work, Written
+from app.dataset_writing import Asked, FilesMended, FilesMoved, Outcome, Work, Written
 from app.errand import Errand, Errands
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook, Change, Step
@@ -32,7 +32,8 @@ class DatasetFolder(QObject):
     """One at a time. `opening`: a folder is about to be read, the same one or another, so what is typed in this one has
     to be handed in; `opened`: it is there, its captions still unread; `read`: they have been read, or more of them
     were; `changed` carries the places whose caption, stars or flag are others now, `ahead` those whose rows show
-    already what is still to be written; `trouble` a sentence, and `stuck` one that says why a step was not taken back,
+    already what is still to be written; `trouble` a sentence, `noticed` one of
+    what other programs did to the folder, and `stuck` one that says why a step was not taken back,
     or not done again, because other programs changed files. `prepared` carries the places whose recipe is another now,
     `masked` those with another mask. `refused`: a caption that was typed and could not be written: the path of its
     picture, the Change, and why. `progressed`: how many files of what is being written are, and of how many; `rested`:
@@ -46,6 +47,7 @@ class DatasetFolder(QObject):
     prepared = Signal(object)
     masked = Signal(object)
     trouble = Signal(str)
+    noticed = Signal(str)
     stuck = Signal(str)
     refused = Signal(str, object, str)
     progressed = Signal(object, object)
@@ -78,6 +80,7 @@ class DatasetFolder(QObject):
         self._ahead: Counter[int] = Counter()
         """How many pieces of work still wait by which the caption at a place is to become what its row shows."""
         self._turn: Work | None = None
+        self._looking: Work | None = None
         self._asked: Asked | None = None
         """What `_writing` does."""
         self._writing: Errand | None = None
@@ -158,8 +161,18 @@ class DatasetFolder(QObject):
 
     @Slot(object)
     def _read_through(self, number: object) -> None:
+        """Where the folder could not be opened, what was open before still is."""
         if number == self._held_by:
+            if not self.is_read and self._opening is None:
+                self._stay()
             self._write_next()
+
+    def _stay(self) -> None:
+        self.folder = self._book.dataset.folder if self._book is not None else None
+        if self._book is not None:
+            self.is_read = True
+            self._examine_soon.start()
+            self.read.emit()
 
     @Slot(object, object)
     def _take_opened(self, number: object, found: Opened) -> None:
@@ -295,6 +308,15 @@ class DatasetFolder(QObject):
             self._put(partial(dataset_writing.look_again, self._book, self.rows, places))
             self._put(partial(dataset_writing.reread, self.preparing))
 
+    def look_around(self) -> None:
+        """Take in whatever other programs did to the folder meanwhile: to captions, pictures, recipes, masks."""
+        if self._book is None or any(one.work is self._looking for one in self._waiting):
+            return
+        self._looking = partial(dataset_writing.look_around, self._book, self.rows)
+        self._put(self._looking)
+        self._put(partial(dataset_writing.reread, self.preparing))
+        self._put(partial(dataset_writing.find_masks, self.preparing))
+
     def rate(self, places: Sequence[int], stars: int) -> None:
         for place in places:
             self.rows[place].stars = stars
@@ -346,6 +368,10 @@ class DatasetFolder(QObject):
                 if done is not None:
                     self._mendings.append(done)
                 self.open(asked.book.dataset.folder)
+            case FilesMoved(words=words) if is_open:
+                if words:
+                    self.noticed.emit(words)
+                self.open(asked.book.dataset.folder)
             case Written() if is_open:
                 self._ahead.subtract(asked.ahead)
                 self._take_written(asked.work, outcome)
@@ -373,14 +399,14 @@ class DatasetFolder(QObject):
 
     def _say_trouble(self, book: CaptionBook, outcome: Outcome) -> None:
         """And give back what was typed and is not written, whatever folder is open by now."""
-        match outcome:
-            case Written(trouble=why) | Prepared(trouble=why) | FilesMended(trouble=why) if why:
-                self.trouble.emit(why)
-            case _:
-                pass
-        for change in outcome.refused if isinstance(outcome, Written) else ():
-            item = book.dataset.items[change.place]
-            self.refused.emit(item.head + item.name, change, outcome.trouble)
+        if isinstance(outcome, FilesMoved):
+            return
+        if outcome.trouble:
+            self.trouble.emit(outcome.trouble)
+        if isinstance(outcome, Written):
+            for change in outcome.refused:
+                item = book.dataset.items[change.place]
+                self.refused.emit(item.head + item.name, change, outcome.trouble)
 
     def _take_written(self, work: Work, written: Written) -> None:
         for place, text, tags in written.captions:

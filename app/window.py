@@ -256,6 +256,8 @@ class MainWindow(QMainWindow):
         if event.type() == QEvent.Type.ActivationChange:
             if self.isActiveWindow():
                 self.models.refresh()  # files may have come or gone meanwhile
+                if self.dataset.isVisible():
+                    self.dataset.look_again()
             else:
                 self._remember.soon()
 

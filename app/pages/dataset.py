@@ -41,8 +41,6 @@ from app.widgets.writing_strip import WritingStrip
 from trainer.home import Home
 
 TILE = 150
-READ_AGAIN = 2000
-"""At most so many pictures' captions are read again when the page comes back into sight."""
 
 
 class DatasetPage(QWidget):
@@ -118,8 +116,7 @@ class DatasetPage(QWidget):
         if self.folder.folder is None and kept and Path(kept).is_dir():
             self.folder.open(Path(kept))
         elif self.folder.folder is not None:
-            self.folder.look_again(self.selection.listed()[:READ_AGAIN])
-            self.views.training.refresh()
+            self.look_again()
         self.grid.setFocus()
 
     def stop_work(self) -> None:
@@ -129,6 +126,12 @@ class DatasetPage(QWidget):
         self.folder.finish()
 
     # ---- Actions
+
+    @Slot()
+    def look_again(self) -> None:
+        """Take in what other programs did to the folder meanwhile."""
+        self.folder.look_around()
+        self.views.training.refresh()
 
     @Slot()
     def choose_folder(self) -> None:
@@ -371,8 +374,10 @@ class DatasetPage(QWidget):
     def _wire_folder(self) -> None:
         self.folder.opening.connect(self._let_go)
         self.folder.opened.connect(self._opened)
-        self.folder.read.connect(self.searching.search)
-        self.folder.trouble.connect(self.said)
+        for then in (self.searching.search, self._show_folder_name):
+            self.folder.read.connect(then)
+        for words in (self.folder.trouble, self.folder.noticed):
+            words.connect(self.said)
 
     def _wire_panels(self) -> None:
         for panel in (self.batch, self.exporting, self.thresholds, self.preparing, self.large, self.views):

@@ -12,6 +12,7 @@ from app.errand import Errand
 from app.forms.form import Form
 from app.widgets.basics import button, column, label, named, open_folder, row, scrolled
 from trainer.contract.export import Export
+from trainer.dataset.book import CaptionBook
 from trainer.dataset.export import Exported, export
 from trainer.dataset.export_plan import Plan, plan
 
@@ -57,7 +58,7 @@ class ExportPanel(QWidget):
         self._wanted = options = self._options()
         if options is not None and self._working is None:
             book = self._folder.book
-            self._start(options, lambda _errand: plan(book.dataset, book, options))
+            self._start(options, lambda _errand: _planned(book, options))
 
     @Slot()
     def write(self) -> None:
@@ -72,7 +73,7 @@ class ExportPanel(QWidget):
                 errand.check()
                 errand.progress(done, total)
 
-            return export(plan(book.dataset, book, options), Path(where).expanduser(), watch)
+            return export(_planned(book, options), Path(where).expanduser(), watch)
 
         self._write.setEnabled(False)
         self._start("write", work)
@@ -169,3 +170,9 @@ def in_words(made: Plan) -> str:
     lines += [f"and {more:,} more"] if more > 0 else []
     lines += [f"Left out: {item.relative}: {reason}." for item, reason in made.left_out[:SHOWN]]
     return "\n".join([*lines, *made.notes])
+
+
+def _planned(book: CaptionBook, options: Export) -> Plan:
+    """With the captions as they are on the disk now."""
+    book.reread(range(len(book.dataset.items)))
+    return plan(book.dataset, book, options)
