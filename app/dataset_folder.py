@@ -1,7 +1,6 @@
 """The dataset that is open: its pictures, captions and marks, read and written in the pool, one thing at a time."""
 
 import itertools
-from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,8 +10,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThreadPool, QTime
 
 from app import dataset_writing
 from app.dataset_preparing import Prepared, Preparing
+from app.dataset_queue import Asked, Work, WritingQueue
 from app.dataset_reading import Opened, examined, measure_pictures, open_folder, read_captions
-from app.dataset_writing import Asked, FilesMended, FilesMoved, Outcome, Work, Written
+from app.dataset_writing import FilesMended, FilesMoved, Outcome, Written
 from app.errand import Errand, Errands
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook, Change, Step
@@ -76,14 +76,13 @@ class DatasetFolder(QObject):
         """The errand that opens the folder or reads its captions; nothing is written meanwhile."""
         self._read_by = 0
         """The errand that reads captions or sizes of what is open now."""
-        self._waiting: deque[Asked] = deque()
-        self._ahead: Counter[int] = Counter()
-        """How many pieces of work still wait by which the caption at a place is to become what its row shows."""
+        self._writing = WritingQueue(self._holds, self)
+        self._writing.done.connect(self._written)
+        self._writing.failed.connect(self._not_written)
+        self._writing.progressed.connect(self.progressed)
+        self._writing.rested.connect(self.rested)
         self._turn: Work | None = None
         self._looking: Work | None = None
-        self._asked: Asked | None = None
-        """What `_writing` does."""
-        self._writing: Errand | None = None
         self._numbers = itertools.count(1)
         self._examination = 0
         self._examine_soon = QTimer(self, singleShot=True, interval=EXAMINED_AFTER)
@@ -124,7 +123,7 @@ class DatasetFolder(QObject):
 
     @property
     def is_writing(self) -> bool:
-        return self._writing is not None
+        return self._writing.is_busy
 
     @property
     def can_redo(self) -> bool:
@@ -148,16 +147,15 @@ class DatasetFolder(QObject):
             self._mendings.clear()
         self.folder, self.report = folder, None
         self._opening = partial(open_folder, folder, asked)
-        self._write_next()
+        self._writing.begin_next()
 
-    def _open_next(self) -> None:
-        if self._opening is not None and self.folder is not None and not self._is_to_be_written(self.folder):
+    def _holds(self) -> bool:
+        """Nothing is written while the folder is opened and its captions are read: they are read as they are then.
+        It is opened as soon as nothing is to be written into it any more."""
+        if self._opening is not None and self.folder is not None and not self._writing.is_about(self.folder):
             opening, self._opening = self._opening, None
             self._held_by = self._read_in_pool(opening, self._take_opened)
-
-    def _is_to_be_written(self, folder: Path) -> bool:
-        asked = [*self._waiting, *([self._asked] if self._asked is not None else [])]
-        return any(one.book.dataset.folder == folder for one in asked)
+        return self._held_by in self._reading
 
     @Slot(object)
     def _read_through(self, number: object) -> None:
@@ -165,7 +163,7 @@ class DatasetFolder(QObject):
         if number == self._held_by:
             if not self.is_read and self._opening is None:
                 self._stay()
-            self._write_next()
+            self._writing.begin_next()
 
     def _stay(self) -> None:
         self.folder = self._book.dataset.folder if self._book is not None else None
@@ -179,12 +177,11 @@ class DatasetFolder(QObject):
         folder = found.book.dataset.folder
         if number != self._held_by or folder != self.folder:
             return
-        if self._is_to_be_written(folder):  # that was asked for meanwhile, and is not in what was read
+        if self._writing.is_about(folder):  # that was asked for meanwhile, and is not in what was read
             self.open(folder)
             return
         self._book, self._marks, self.rows, self.is_read = found.book, found.marks, found.rows, False
         self._turn = None
-        self._ahead.clear()
         self.paths, self._places = found.paths, found.places
         self._preparing = Preparing(found, self._put, self._take_prepared)
         self.opened.emit()
@@ -234,10 +231,9 @@ class DatasetFolder(QObject):
     def finish(self) -> None:
         """What was asked for is written when this comes back: the window closes."""
         self._stop_reading()
-        waiting = [*self._waiting]
-        self._waiting.clear()
+        waiting = self._writing.take_waiting()
         QThreadPool.globalInstance().waitForDone()
-        QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)  # how what was under way has ended
+        QCoreApplication.sendPostedEvents(self._writing, QEvent.Type.MetaCall.value)  # how what was under way has ended
         for asked in waiting:
             try:
                 self._say_trouble(asked.book, asked.work(Errand(asked, asked.work)))
@@ -256,7 +252,6 @@ class DatasetFolder(QObject):
         for change in changes:  # shown at once, so that what is typed next goes on from it
             self.rows[change.place].caption = change.after or ""
         ahead = tuple(change.place for change in changes)
-        self._ahead.update(ahead)
         self._put(partial(dataset_writing.apply, self.book, title, changes, merge), ahead)
         self.ahead.emit(ahead)
 
@@ -281,8 +276,7 @@ class DatasetFolder(QObject):
     def stop_writing(self) -> None:
         """Give up what is being written now: all of its files become what they were before it. What was asked for
         after it is still done."""
-        if self._writing is not None:
-            self._writing.cancel()
+        self._writing.stop()
 
     def undo(self) -> None:
         if self._book is not None:
@@ -310,7 +304,7 @@ class DatasetFolder(QObject):
 
     def look_around(self) -> None:
         """Take in whatever other programs did to the folder meanwhile: to captions, pictures, recipes, masks."""
-        if self._book is None or any(one.work is self._looking for one in self._waiting):
+        if self._book is None or self._writing.has_waiting(self._looking):
             return
         self._looking = partial(dataset_writing.look_around, self._book, self.rows)
         self._put(self._looking)
@@ -339,26 +333,7 @@ class DatasetFolder(QObject):
 
     def _put(self, work: Work, ahead: tuple[int, ...] = ()) -> None:
         """Whatever is open when it is done, it is about what is open now."""
-        self._waiting.append(Asked(self.book, work, ahead))
-        self._write_next()
-
-    @Slot()
-    def _write_next(self) -> None:
-        """Nothing is written while the folder is opened and its captions are read: they are read as they are then."""
-        self._open_next()
-        if self._writing is not None or self._held_by in self._reading:
-            return
-        if self._waiting:
-            self._asked = asked = self._waiting.popleft()
-            errand = Errand(asked, asked.work)
-            errand.told.done.connect(self._written)
-            errand.told.failed.connect(self._not_written)
-            errand.told.stopped.connect(self._go_on)
-            errand.told.progressed.connect(self.progressed)
-            self._writing = errand
-            errand.start()
-        else:
-            self.rested.emit()
+        self._writing.put(Asked(self.book, work, ahead))
 
     @Slot(object, object)
     def _written(self, asked: Asked, outcome: Outcome) -> None:
@@ -373,7 +348,6 @@ class DatasetFolder(QObject):
                     self.noticed.emit(words)
                 self.open(asked.book.dataset.folder)
             case Written() if is_open:
-                self._ahead.subtract(asked.ahead)
                 self._take_written(asked.work, outcome)
             case Prepared(places=places, are_masks=True) if is_open:
                 self.masked.emit(places)
@@ -382,20 +356,12 @@ class DatasetFolder(QObject):
             case _:
                 pass
         self._say_trouble(asked.book, outcome)
-        self._go_on()
 
     @Slot(object, str)
     def _not_written(self, asked: Asked, why: str) -> None:
         self.trouble.emit(why)
         if asked.book is self._book and asked.ahead:
-            self._ahead.subtract(asked.ahead)
             self.look_again(asked.ahead)
-        self._go_on()
-
-    @Slot()
-    def _go_on(self) -> None:
-        self._writing = self._asked = None
-        self._write_next()
 
     def _say_trouble(self, book: CaptionBook, outcome: Outcome) -> None:
         """And give back what was typed and is not written, whatever folder is open by now."""
@@ -409,8 +375,9 @@ class DatasetFolder(QObject):
                 self.refused.emit(item.head + item.name, change, outcome.trouble)
 
     def _take_written(self, work: Work, written: Written) -> None:
+        ahead = self._writing.ahead(self.book)
         for place, text, tags in written.captions:
-            if self._ahead[place] <= 0:  # else it shows already what is to be written next
+            if place not in ahead:  # else it shows already what is to be written next
                 self.rows[place].caption, self.rows[place].tags = text, tags
         if written.captions:
             self._examine_soon.start()

@@ -55,18 +55,6 @@ class FilesMoved:
 
 
 Outcome = Written | Prepared | FilesMended | FilesMoved
-Work = Callable[..., Outcome]
-"""Called with its errand: how what it touched stands now, or why it did nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be done, about the captions of this book. The rows at the places in `ahead` show what it is to write
-    already."""
-
-    book: CaptionBook
-    work: Work
-    ahead: tuple[int, ...] = ()
 
 
 def apply(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, errand: Errand) -> Written:

@@ -53,7 +53,7 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 def rests(page: DatasetPage) -> Callable[[], bool]:
-    return lambda: page.folder._writing is None
+    return lambda: not page.folder.is_writing
 
 
 def test_ctrl_enter_in_the_caption_goes_on_and_elsewhere_asks_the_captioner(

@@ -92,4 +92,4 @@ def test_a_photograph_is_no_film_whatever_its_ending(
     page.grid.flagged.emit("pick")
     qtbot.waitUntil(lambda: "done" in drawn)
     assert "video" not in drawn
-    qtbot.waitUntil(lambda: page.folder._writing is None)
+    qtbot.waitUntil(lambda: not page.folder.is_writing)

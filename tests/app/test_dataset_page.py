@@ -186,7 +186,7 @@ def test_stars_and_flags_are_kept(
     select(page, 1)
     QTest.keyClick(page.grid, Qt.Key.Key_4)
     QTest.keyClick(page.grid, Qt.Key.Key_P)
-    qtbot.waitUntil(lambda: page.folder._writing is None)
+    qtbot.waitUntil(lambda: not page.folder.is_writing)
     again = make(home, train_engine)
     qtbot.addWidget(again)
     with qtbot.waitSignal(again.folder.opened):
@@ -297,7 +297,7 @@ def test_what_was_typed_goes_to_the_folder_it_was_typed_in(
     page.inspector.edit.setPlainText("a dog")
     with qtbot.waitSignals([page.folder.opened, page.folder.examined]):
         page.open_folder(other)
-    qtbot.waitUntil(lambda: names(page) == ["1.png"] and page.folder._writing is None)
+    qtbot.waitUntil(lambda: names(page) == ["1.png"] and not page.folder.is_writing)
     assert (folder / "4.txt").read_text(encoding="utf-8").strip() == "a dog"
     assert not (other / "1.txt").exists()
     assert [row.caption for row in page.folder.rows] == [""]
@@ -308,7 +308,7 @@ def test_typing_on_before_the_first_words_are_on_the_disk(qtbot: QtBot, page: Da
         select(page, 0)
         page.inspector.edit.setPlainText(text)
         select(page, 2)
-    qtbot.waitUntil(lambda: page.folder._writing is None)
+    qtbot.waitUntil(lambda: not page.folder.is_writing)
     assert (folder / "1.txt").read_text(encoding="utf-8").strip() == "a red cat"
 
 
@@ -316,11 +316,11 @@ def test_many_tags_in_a_hurry_and_all_of_them_taken_back(qtbot: QtBot, page: Dat
     select(page, 2)
     for number in range(30):
         page.selection.add_tag(f"tag{number}")
-    qtbot.waitUntil(lambda: page.folder._writing is None)
+    qtbot.waitUntil(lambda: not page.folder.is_writing)
     assert page.inspector.edit.text() == ", ".join(f"tag{number}" for number in range(30))
     for _ in range(30):
         page.undo()
-    qtbot.waitUntil(lambda: page.folder._writing is None)
+    qtbot.waitUntil(lambda: not page.folder.is_writing)
     assert not (folder / "3.txt").exists()
     assert page.inspector.edit.text() == page.folder.rows[2].caption == ""
     assert page.folder.steps() == ()

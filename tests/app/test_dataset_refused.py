@@ -60,7 +60,7 @@ def open_folder(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
 
 
 def is_quiet(page: DatasetPage) -> bool:
-    return not page._errands and not page.searching.is_due and page.folder._writing is None
+    return not page._errands and not page.searching.is_due and not page.folder.is_writing
 
 
 def type_behind(page: DatasetPage, words: str) -> None:
@@ -227,7 +227,7 @@ def test_typing_goes_on_from_a_change_that_is_still_being_written(
     qtbot: QtBot, page: DatasetPage, folder: Path
 ) -> None:
     page.folder.write("Added 'sks'", [Change(place, f"cat {place}", f"sks, cat {place}") for place in range(4)])
-    assert page.folder._writing is not None
+    assert page.folder.is_writing
     type_behind(page, ", hat")
     page.grid.setFocus()
     qtbot.waitUntil(lambda: is_quiet(page))
