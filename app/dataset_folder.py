@@ -9,10 +9,11 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThreadPool, QTimer, Signal, Slot
 
 from app import dataset_writing
+from app.dataset_outside import Outside, look_outside, masks_again, pictures_again
 from app.dataset_preparing import Prepared, Preparing
 from app.dataset_queue import Asked, Work, WritingQueue
 from app.dataset_reading import Opened, examined, measure_pictures, open_folder, read_captions
-from app.dataset_writing import FilesMended, FilesMoved, Outcome, Written
+from app.dataset_writing import FilesMended, Outcome, Written
 from app.errand import Errand, Errands
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook, Change, Step
@@ -32,8 +33,7 @@ class DatasetFolder(QObject):
     """One at a time. `opening`: a folder is about to be read, the same one or another, so what is typed in this one has
     to be handed in; `opened`: it is there, its captions still unread; `read`: they have been read, or more of them
     were; `changed` carries the places whose caption, stars or flag are others now, `ahead` those whose rows show
-    already what is still to be written; `trouble` a sentence, `noticed` one of
-    what other programs did to the folder, and `stuck` one that says why a step was not taken back,
+    already what is still to be written; `trouble` a sentence, and `stuck` one that says why a step was not taken back,
     or not done again, because other programs changed files. `prepared` carries the places whose recipe is another now,
     `masked` those with another mask. `refused`: a caption that was typed and could not be written: the path of its
     picture, the Change, and why. `progressed`: how many files of what is being written are, and of how many; `rested`:
@@ -47,12 +47,12 @@ class DatasetFolder(QObject):
     prepared = Signal(object)
     masked = Signal(object)
     trouble = Signal(str)
-    noticed = Signal(str)
     stuck = Signal(str)
     refused = Signal(str, object, str)
     progressed = Signal(object, object)
     rested = Signal()
     examined = Signal()
+    looked = Signal(object)
 
     def __init__(self, home: Home, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +63,7 @@ class DatasetFolder(QObject):
         self.rows: list[Row] = []
         self.paths: list[str] = []
         self.is_read = False
+        self._found: Opened | None = None
         self._book: CaptionBook | None = None
         self._marks: Marks | None = None
         self._preparing: Preparing | None = None
@@ -82,9 +83,8 @@ class DatasetFolder(QObject):
         self._writing.progressed.connect(self.progressed)
         self._writing.rested.connect(self.rested)
         self._turn: Work | None = None
-        self._looking: Work | None = None
         self._numbers = itertools.count(1)
-        self._examination = 0
+        self._examination = self._looking = 0
         self._examine_soon = QTimer(self, singleShot=True, interval=EXAMINED_AFTER)
         self._examine_soon.timeout.connect(self._examine)
 
@@ -180,7 +180,8 @@ class DatasetFolder(QObject):
         if self._writing.is_about(folder):  # that was asked for meanwhile, and is not in what was read
             self.open(folder)
             return
-        self._book, self._marks, self.rows, self.is_read = found.book, found.marks, found.rows, False
+        self._found, self._book, self._marks = found, found.book, found.marks
+        self.rows, self.is_read = found.rows, False
         self._turn = None
         self.paths, self._places = found.paths, found.places
         self._preparing = Preparing(found, self._put, self._take_prepared)
@@ -293,7 +294,8 @@ class DatasetFolder(QObject):
             self._put(partial(turn, leave_changed=True))
 
     def preview(self, operation: Operation, places: Sequence[int]) -> tuple[Change, ...]:
-        """What the operation would change; the disk is not touched."""
+        """What the operation would change of the captions as they are on the disk now, which is not touched."""
+        self.book.reread(places)
         return self.book.preview(operation, places)
 
     def look_again(self, places: Sequence[int]) -> None:
@@ -302,14 +304,24 @@ class DatasetFolder(QObject):
             self._put(partial(dataset_writing.look_again, self._book, self.rows, places))
             self._put(partial(dataset_writing.reread, self.preparing))
 
-    def look_around(self) -> None:
-        """Take in whatever other programs did to the folder meanwhile: to captions, pictures, recipes, masks."""
-        if self._book is None or self._writing.has_waiting(self._looking):
+    @Slot()
+    def look_outside(self) -> None:
+        """Take in what other programs did to captions, masks and pictures; `looked` says what else they did."""
+        if self._found is not None and self.is_read:
+            self._reading.cancel(self._looking)
+            self._looking = self._read_in_pool(partial(look_outside, self._found), self._take_outside)
+
+    @Slot(object, object)
+    def _take_outside(self, number: object, outside: Outside) -> None:
+        found = self._found
+        if found is None or number != self._looking or outside.book is not found.book:
             return
-        self._looking = partial(dataset_writing.look_around, self._book, self.rows)
-        self._put(self._looking)
-        self._put(partial(dataset_writing.reread, self.preparing))
-        self._put(partial(dataset_writing.find_masks, self.preparing))
+        if not outside.is_gone:
+            self.look_again(outside.captions)
+            for again, places in ((masks_again, outside.masks), (pictures_again, outside.pictures)):
+                if places:
+                    self._put(partial(again, found, places))
+        self.looked.emit(outside)
 
     def rate(self, places: Sequence[int], stars: int) -> None:
         for place in places:
@@ -343,10 +355,6 @@ class DatasetFolder(QObject):
                 if done is not None:
                     self._mendings.append(done)
                 self.open(asked.book.dataset.folder)
-            case FilesMoved(words=words) if is_open:
-                if words:
-                    self.noticed.emit(words)
-                self.open(asked.book.dataset.folder)
             case Written() if is_open:
                 self._take_written(asked.work, outcome)
             case Prepared(places=places, are_masks=True) if is_open:
@@ -365,8 +373,6 @@ class DatasetFolder(QObject):
 
     def _say_trouble(self, book: CaptionBook, outcome: Outcome) -> None:
         """And give back what was typed and is not written, whatever folder is open by now."""
-        if isinstance(outcome, FilesMoved):
-            return
         if outcome.trouble:
             self.trouble.emit(outcome.trouble)
         if isinstance(outcome, Written):

@@ -14,7 +14,7 @@ from app.masks import marks_anything
 from app.prepared import laid_back, to_grey
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook
-from trainer.dataset.masks import mask_path, write_mask
+from trainer.dataset.masks import write_mask
 from trainer.dataset.pictures import Size
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
@@ -66,8 +66,6 @@ class Opened(Protocol):
     @property
     def rows(self) -> Sequence[Row]: ...
     @property
-    def paths(self) -> Sequence[str]: ...
-    @property
     def places(self) -> Mapping[str, int]: ...
     @property
     def sizes(self) -> Mapping[int, Size]: ...
@@ -84,8 +82,7 @@ class Preparing:
 
     def __init__(self, opened: Opened, put: Callable[[Work], None], told: Callable[[tuple[int, ...]], None]) -> None:
         self._book, self._stored, self._rows = opened.book, opened.recipes, opened.rows
-        self._paths, self._places = opened.paths, opened.places
-        self._sizes, self.masked = opened.sizes, opened.masked
+        self._places, self._sizes, self.masked = opened.places, opened.sizes, opened.masked
         self._put, self._told = put, told
         self._asked: dict[int, list[Recipe]] = {}
         """What was asked for and is not written yet, by place; the last of each holds."""
@@ -160,13 +157,6 @@ class Preparing:
         before, self._stored = self._stored, Recipes(self._book.dataset.folder)
         names = enumerate(row.relative for row in self._rows)
         return tuple(place for place, name in names if before.of(name) != self._stored.of(name))
-
-    def find_masks(self) -> tuple[int, ...]:
-        """Know who has a mask now; the places where that is another."""
-        there = {place for place, path in enumerate(self._paths) if mask_path(Path(path)).is_file()}
-        others = there ^ self.masked
-        self.masked ^= others
-        return tuple(sorted(others))
 
     def _masked(self, place: int, path: Path, painted: Painted, _errand: Errand) -> Prepared:
         write_mask(path, painted.mask())

@@ -26,8 +26,8 @@ class Asked:
 
 
 class WritingQueue(QObject):
-    """`done` carries what was asked for and its outcome, `failed` why there is none; the next piece begins once that was
-    heard. `progressed`: how many files of what is being written are, and of how many; `rested`: nothing is left.
+    """`done` carries what was asked for and its outcome, `failed` why there is none; the next piece begins after that.
+    `progressed`: how many files of what is being written are, and of how many; `rested`: nothing is left.
 
     `holds` is asked before each piece whether it has to wait; `begin_next` follows when it has not.
     """
@@ -80,9 +80,6 @@ class WritingQueue(QObject):
         """Whether any of it, under way or waiting, is about this folder."""
         asked = [*self._waiting, *([self._asked] if self._asked is not None else [])]
         return any(one.book.dataset.folder == folder for one in asked)
-
-    def has_waiting(self, work: Work | None) -> bool:
-        return any(one.work is work for one in self._waiting)
 
     def take_waiting(self) -> list[Asked]:
         """What is not begun; it is the caller's now."""

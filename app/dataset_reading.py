@@ -1,5 +1,6 @@
 """What is read in the pool of a dataset that is opened: its pictures, its captions, their sizes, and its health."""
 
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,9 +12,9 @@ from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook
 from trainer.dataset.health import HealthReport, examine
 from trainer.dataset.health_problem import Language
-from trainer.dataset.items import Captions, Dataset, scan
+from trainer.dataset.items import Captions, Dataset, Item, scan
 from trainer.dataset.marks import Marks
-from trainer.dataset.masks import mask_path
+from trainer.dataset.masks import MASK
 from trainer.dataset.pictures import Size, measure
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import Recipe, Recipes
@@ -25,6 +26,10 @@ TRAINING_SIDE = 512
 """Pixels at which the health check, and what training will see, take the pictures to be trained."""
 AT_ONCE = 500
 """Captions or sizes read between two looks at whether they are still wanted."""
+
+
+Stamp = tuple[int, int]
+"""When a file was changed last, in nanoseconds, and its bytes: (0, 0) where it can't be asked for."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Opened:
     """Of the upright pictures, as far as they are known; `rows` have those of the prepared ones."""
     masked: set[int] = field(default_factory=set[int])
     """Places with a mask."""
+    stamps: dict[int, Stamp] = field(default_factory=dict[int, Stamp])
+    """Of the pictures' files when they were measured."""
 
 
 def open_folder(folder: Path, asked: Path, errand: Errand) -> Opened:
@@ -72,13 +79,32 @@ def measure_pictures(found: Opened, recipe_of: Callable[[int], Recipe], errand: 
     for place, row in enumerate(found.rows):
         if place % AT_ONCE == 0:
             errand.check()
-        path = found.book.dataset.items[place].path
-        if mask_path(path).is_file():
+        if has_mask(found.book.dataset.items[place]):
             found.masked.add(place)
-        with suppress(UserError):  # the health check says what is the matter with it
-            found.sizes[place] = measure(path)
+        if measure_one(found, place):
             row.width, row.height = recipe_of(place).size(found.sizes[place])
     return found
+
+
+def measure_one(found: Opened, place: int) -> bool:
+    """The size of one picture; False if it can't be read."""
+    item = found.book.dataset.items[place]
+    found.stamps[place] = stamp_of(item)
+    with suppress(UserError):  # the health check says what is the matter with it
+        found.sizes[place] = measure(item.path)
+    return place in found.sizes
+
+
+def stamp_of(item: Item) -> Stamp:
+    try:
+        status = os.stat(item.head + item.name)
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
+
+
+def has_mask(item: Item) -> bool:
+    return os.path.isfile(f"{item.head}{item.name.rpartition('.')[0]}{MASK}")
 
 
 def examined(

@@ -13,10 +13,8 @@ from trainer.contract.errors import Cancelled, UserError
 from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.edits import Operation
 from trainer.dataset.history import ChangedOutside, Watch
-from trainer.dataset.items import scan
 from trainer.dataset.marks import Marks
 from trainer.dataset.mending import FileMending, Mended, mend, undo
-from trainer.dataset.names import number_of
 from trainer.dataset.query import Row
 from trainer.dataset.tags import tags_of
 
@@ -46,15 +44,7 @@ class FilesMended:
     """Why it was not done."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilesMoved:
-    """Other programs brought pictures into the folder, or took some out: it is to be read anew."""
-
-    words: str
-    """How many, in a sentence."""
-
-
-Outcome = Written | Prepared | FilesMended | FilesMoved
+Outcome = Written | Prepared | FilesMended
 
 
 def apply(book: CaptionBook, title: str, changes: Sequence[Change], merge: str, errand: Errand) -> Written:
@@ -116,22 +106,8 @@ def look_again(book: CaptionBook, rows: Sequence[Row], places: Sequence[int], _e
     return _as_they_are(book, [place for place in places if rows[place].caption != book.caption(place).text])
 
 
-def look_around(book: CaptionBook, rows: Sequence[Row], errand: Errand) -> Written | FilesMoved:
-    """What other programs did to the folder since it was read. Raises UserError if it is gone."""
-    dataset = scan(book.dataset.folder)
-    before, now = ({item.relative for item in one.items} for one in (book.dataset, dataset))
-    if before != now or dataset.orphans != book.dataset.orphans:
-        return FilesMoved(_in_words(came=len(now - before), gone=len(before - now)))
-    errand.check()
-    return look_again(book, rows, range(len(rows)), errand)
-
-
 def reread(preparing: Preparing, _errand: Errand) -> Prepared:
     return Prepared(preparing.reread())
-
-
-def find_masks(preparing: Preparing, _errand: Errand) -> Prepared:
-    return Prepared(preparing.find_masks(), are_masks=True)
 
 
 def save(marks: Marks, _errand: Errand) -> Written:
@@ -164,9 +140,3 @@ def _watch(errand: Errand) -> Watch:
         errand.progress(done, total)
 
     return watch
-
-
-def _in_words(*, came: int, gone: int) -> str:
-    words = [f"{number_of(came, 'picture')} new"] if came else []
-    words += [f"{number_of(gone, 'picture')} gone"] if gone else []
-    return f"In the folder, meanwhile: {', '.join(words)}." if words else ""

@@ -256,7 +256,7 @@ class MainWindow(QMainWindow):
         if event.type() == QEvent.Type.ActivationChange:
             if self.isActiveWindow():
                 self.models.refresh()  # files may have come or gone meanwhile
-                if self.dataset.isVisible():
+                if self._stack.currentWidget() is vars(self).get("dataset"):
                     self.dataset.look_again()
             else:
                 self._remember.soon()

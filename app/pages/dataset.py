@@ -18,6 +18,7 @@ from app.pages.dataset_completion import TagCompletion
 from app.pages.dataset_layout import Columns, Foot, Head
 from app.pages.dataset_listing import Listing, look
 from app.pages.dataset_mending import FileMending
+from app.pages.dataset_refreshing import Refreshing
 from app.pages.dataset_refused import Refused
 from app.pages.dataset_search import Searching
 from app.pages.dataset_selection import Selection
@@ -85,6 +86,8 @@ class DatasetPage(QWidget):
         )
         self.refused = Refused(self.folder, self.grid, self.inspector.refused, self)
         self.steps = Steps(self.folder, self.inspector, self.close_up, self)
+        calm = self._middle, (self.large, self.exporting)
+        self.refreshing = Refreshing(self.folder, self.listing, self.grid, self.inspector, calm, self)
         self._columns = Columns(self.filter, self._middle, self.inspector)
         self._lay_out()
         self._wire()
@@ -117,6 +120,7 @@ class DatasetPage(QWidget):
             self.folder.open(Path(kept))
         elif self.folder.folder is not None:
             self.look_again()
+            self.views.training.refresh()
         self.grid.setFocus()
 
     def stop_work(self) -> None:
@@ -129,9 +133,9 @@ class DatasetPage(QWidget):
 
     @Slot()
     def look_again(self) -> None:
-        """Take in what other programs did to the folder meanwhile."""
-        self.folder.look_around()
-        self.views.training.refresh()
+        """Take in what other programs did to the folder."""
+        if not self.views.importing.is_busy:  # else it is read when all is there
+            self.folder.look_outside()
 
     @Slot()
     def choose_folder(self) -> None:
@@ -223,6 +227,7 @@ class DatasetPage(QWidget):
         """Write a copy of all of it as other programs read it."""
         if self.folder.is_read:
             self.inspector.finish()
+            self.look_again()
             self.exporting.open()
             self._middle.setCurrentWidget(self.exporting)
 
@@ -315,7 +320,7 @@ class DatasetPage(QWidget):
     @Slot()
     def _opened(self) -> None:
         self.shown.forget()
-        if self._middle.currentWidget() not in (self.large, self.views.clip):
+        if self._middle.currentWidget() not in (self.large, self.exporting, self.views.clip):
             self._middle.setCurrentIndex(0)
         self.batch.forget()
         self.thresholds.forget()
@@ -367,6 +372,7 @@ class DatasetPage(QWidget):
         self.head.preparing.connect(self.prepare)
         self.head.adding.connect(self.add_pictures)
         self.head.opening.connect(self.choose_folder)
+        self.refreshing.strip.opening.connect(self.choose_folder)
         self.foot.changing.connect(self.change_captions)
         self.foot.exporting.connect(self.export)
         self.foot.training.connect(self.train)
@@ -376,13 +382,12 @@ class DatasetPage(QWidget):
         self.folder.opened.connect(self._opened)
         for then in (self.searching.search, self._show_folder_name):
             self.folder.read.connect(then)
-        for words in (self.folder.trouble, self.folder.noticed):
-            words.connect(self.said)
+        self.folder.trouble.connect(self.said)
 
     def _wire_panels(self) -> None:
         for panel in (self.batch, self.exporting, self.thresholds, self.preparing, self.large, self.views):
             panel.left.connect(self.back)
-        for panel in (self.exporting, self.completing, self.views, self.mending):
+        for panel in (self.exporting, self.completing, self.views, self.mending, self.refreshing):
             panel.said.connect(self.said)
         self.views.fronted.connect(self._middle.setCurrentWidget)
         self.views.searching.connect(self.filter.set_query)
@@ -395,6 +400,7 @@ class DatasetPage(QWidget):
         self.grid.set_tile(TILE)
         grid = column(
             self.head,
+            self.refreshing.strip,
             self.views.importing.strip,
             self.strip,
             row(self.grid, margins=(16, 0, 0, 0)),

@@ -45,6 +45,7 @@ class ExportPanel(QWidget):
         )
         self._lay_out()
         self.form.changed.connect(self.look)
+        folder.read.connect(self._read_anew)
 
     def open(self) -> None:
         """For the folder that is open."""
@@ -59,6 +60,12 @@ class ExportPanel(QWidget):
         if options is not None and self._working is None:
             book = self._folder.book
             self._start(options, lambda _errand: _planned(book, options))
+
+    @Slot()
+    def _read_anew(self) -> None:
+        """Pictures came or went."""
+        if self.isVisible():
+            self.look()
 
     @Slot()
     def write(self) -> None:
@@ -163,6 +170,12 @@ class ExportPanel(QWidget):
         layout.addWidget(scrolled(fields))
 
 
+def _planned(book: CaptionBook, options: Export) -> Plan:
+    """From the captions as they are on the disk now."""
+    book.reread(range(len(book.dataset.items)))
+    return plan(book.dataset, book, options)
+
+
 def in_words(made: Plan) -> str:
     """The first pictures with the captions that the other program will take, what is left out, and what gets lost."""
     lines = [f"{one.name}: {made.seen(one)[0] or 'no caption'}" for one in made.pictures[:SHOWN]]
@@ -170,9 +183,3 @@ def in_words(made: Plan) -> str:
     lines += [f"and {more:,} more"] if more > 0 else []
     lines += [f"Left out: {item.relative}: {reason}." for item, reason in made.left_out[:SHOWN]]
     return "\n".join([*lines, *made.notes])
-
-
-def _planned(book: CaptionBook, options: Export) -> Plan:
-    """With the captions as they are on the disk now."""
-    book.reread(range(len(book.dataset.items)))
-    return plan(book.dataset, book, options)

@@ -99,7 +99,7 @@ class CaptionBook:
         self._clock = clock
         self._history = History(dataset.folder)
         self._root = os.fspath(dataset.folder)
-        self._paths = [_caption_path(item, extension) for item in dataset.items]
+        self._paths = [caption_path_of(item, extension) for item in dataset.items]
         self._read: dict[str, _Read] = {}
         self._steps: dict[int, tuple[tuple[Record, ...], Step]] = {}
         """By number, each with the records that it was made of."""
@@ -141,6 +141,11 @@ class CaptionBook:
         if self._history.is_begun:
             with self._history.at_work():
                 pass
+
+    def differs(self, place: int) -> bool:
+        """Whether a caption's file has another time or size than when it was read. It is not read; see `reread`."""
+        known = self._read.get(self._paths[place])
+        return known is not None and self._stamp_of(self._paths[place]) != known.stamp
 
     def has_file(self, place: int) -> bool:
         """Whether there is a caption file, be it an empty one."""
@@ -287,14 +292,16 @@ class CaptionBook:
         known = self._read.get(path)
         if known is None:
             return False
-        try:
-            stamp = _stamp(os.stat(f"{self._root}/{path}"))
-        except OSError:
-            stamp = None
-        if stamp == known.stamp:
+        if self._stamp_of(path) == known.stamp:
             return False
         self._read[path] = self._load(path)
         return self._read[path].digest != known.digest
+
+    def _stamp_of(self, path: str) -> tuple[int, int, int] | None:
+        try:
+            return _stamp(os.stat(f"{self._root}/{path}"))
+        except OSError:
+            return None
 
     def _files_to_write(self, changes: Sequence[Change]) -> tuple[FileChange, ...]:
         """What the changes come to, each compared with its file. Raises UserError, and ChangedOutside."""
@@ -390,7 +397,7 @@ class CaptionBook:
         return places
 
 
-def _caption_path(item: Item, extension: str) -> str:
+def caption_path_of(item: Item, extension: str = "txt") -> str:
     """Relative to the dataset. A picture that has none yet gets one with this extension."""
     folder, slash, name = item.relative.rpartition("/")
     own = item.caption_name or f"{name.rpartition('.')[0]}.{extension}"
