@@ -129,6 +129,7 @@ class MainWindow(QMainWindow):
         page = self._added(DatasetPage(self.home, self.models, self.queue), "dataset")
         page.said.connect(self._say)
         page.train_on.connect(self.train_on)
+        page.captioning.bar.getting.connect(self.show_models)
         page.views.training.ask = self._training_settings
         return page
 
@@ -396,6 +397,10 @@ class MainWindow(QMainWindow):
     def train_from(self, name: str) -> None:
         self.show_page("train")
         self.train.form.model.set_name(name)
+
+    @Slot()
+    def show_models(self) -> None:
+        self.show_page("models")
 
     @Slot(object)
     def train_on(self, folder: Path) -> None:

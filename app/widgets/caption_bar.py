@@ -6,7 +6,7 @@ from typing import Any, get_args
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
-from app.widgets.basics import ElidedLabel, button, calm
+from app.widgets.basics import button, calm
 from app.widgets.caption_options import TEMPLATE, CaptionOptions
 from trainer.contract.caption import CaptionJob, Mode
 from trainer.library.index import Entry
@@ -18,16 +18,16 @@ MODES: dict[Mode, str] = {
     "append": "put behind",
 }
 FILE_NAME, SEVERAL = "File name", "Several in one text"
-NO_CAPTIONER = "No captioner yet: see Models."
 
 
 class CaptionBar(QWidget):
     """`wanted`: it is to begin; `changed`: which pictures it would look at may be others. `options` stands above it.
-    `moving`: thresholds are to be moved after the run."""
+    `moving`: thresholds are to be moved after the run; `getting`: a captioner is to be installed."""
 
     wanted = Signal()
     changed = Signal()
     moving = Signal()
+    getting = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,13 @@ class CaptionBar(QWidget):
         self.thresholds = button(
             "Thresholds…", "Move a tagger's thresholds after it ran, without running it again", self.moving.emit
         )
-        self._hint = ElidedLabel("muted")
+        self.get = button(
+            "Get a captioner…",
+            "None is installed yet, and file names say little; Models says how to come to one",
+            self.getting.emit,
+            icon="models",
+            kind="quiet",
+        )
         self._models: dict[str, Entry] = {}
         self._is_open = False
         """Whether the options are to be in sight where there is room for them."""
@@ -63,8 +69,9 @@ class CaptionBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        for part in (self.captioner, self.mode, self.more, self.start, self.thresholds, self._hint):
+        for part in (self.captioner, self.mode, self.more, self.start, self.thresholds, self.get):
             layout.addWidget(part)
+        layout.addStretch(1)
         self.captioner.currentIndexChanged.connect(self._picked)
         self.mode.currentIndexChanged.connect(self.changed)
         self.options.changed.connect(self._say_options)
@@ -153,8 +160,7 @@ class CaptionBar(QWidget):
         name = self.captioner.currentText()
         self.options.show_kind(TEMPLATE if name == SEVERAL else self._kind_of(name) or "filename")
         self.thresholds.setVisible(self._kind_of(name) in ("wd", "deepbooru") or name == SEVERAL)
-        for say in (self._hint.setText, self._hint.setToolTip):
-            say("" if self._models else NO_CAPTIONER)
+        self.get.setVisible(not self._models)
         self._say_options()
         self.changed.emit()
 

@@ -151,3 +151,10 @@ def test_each_visit_to_a_caption_is_a_step(qtbot: QtBot, page: DatasetPage, fold
     with qtbot.waitSignal(page.folder.changed):
         QTest.keyClick(page.grid, Qt.Key.Key_Z, CONTROL)
     assert texts(folder) == {"0.txt": "a cat\n"}
+
+
+def test_where_no_captioner_is_installed_a_button_leads_to_the_models(page: DatasetPage, window: MainWindow) -> None:
+    get = page.captioning.bar.get
+    assert get.isVisible()
+    get.click()
+    assert window.models_page.isVisible()

@@ -109,7 +109,8 @@ def test_what_waits_or_was_interrupted_is_there_again_after_a_restart(
         queue.add(act("steps"))
     restored = Queue(EngineLink(home), home)
     restored._engine.state = "busy"
-    restored.restore()
+    with qtbot.waitSignal(restored._writing.done):  # else it might come after the last one, far below
+        restored.restore()
     assert [queued.title for queued in restored.waiting] == ["steps"]
     assert [queued.title for queued in restored.jobs if queued.state == "stopped"] == ["waits"]
     with qtbot.waitSignal(queue.ended, timeout=PATIENCE):
