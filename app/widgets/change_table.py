@@ -11,6 +11,8 @@ from trainer.dataset.book import Change
 HEADS = ("Picture", "Before", "After")
 NOWHERE = QModelIndex()
 NAME_WIDTH, ROW = 150, 26
+IN_SIGHT, LEAD = 24, 12
+"""Letters that any width shows, and those that are left before the first that differs where it lies behind them."""
 
 
 class _Changes(QAbstractTableModel):
@@ -46,8 +48,9 @@ class _Changes(QAbstractTableModel):
         texts = (self.names[index.row()], change.before, change.after or "")
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                words = texts[index.column()].replace("\n", " ⏎ ")
-                return words.rpartition("/")[2] if index.column() == 0 else words
+                if index.column() == 0:
+                    return texts[0].rpartition("/")[2]
+                return from_difference(*texts[1:])[index.column() - 1].replace("\n", " ⏎ ")
             case Qt.ItemDataRole.ToolTipRole:
                 return f"{texts[0]}\n\n{change.before}\n\n{change.after or ''}"
             case Qt.ItemDataRole.CheckStateRole if index.column() == 0:
@@ -63,6 +66,16 @@ class _Changes(QAbstractTableModel):
         self.dataChanged.emit(place, place, [role])
         self.ticked.emit()
         return True
+
+
+def from_difference(before: str, after: str) -> tuple[str, str]:
+    """Both texts from shortly before they differ, at a word: what comes late is cut off in a column."""
+    pairs = enumerate(zip(before, after, strict=False))
+    same = next((place for place, (one, other) in pairs if one != other), min(len(before), len(after)))
+    if same <= IN_SIGHT:
+        return before, after
+    start = before.rfind(" ", 0, same - LEAD) + 1
+    return (f"… {before[start:]}", f"… {after[start:]}") if start else (before, after)
 
 
 class ChangeTable(QTableView):

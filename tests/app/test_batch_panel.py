@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from app.dataset_folder import DatasetFolder
 from app.widgets.batch_kinds import KINDS, Kind, Said
 from app.widgets.batch_panel import BatchPanel
+from app.widgets.change_table import from_difference
 from trainer.cli.caption_edits import EDITS, add_edits, operation_of
 from trainer.dataset.edits import InTurn
 from trainer.home import Home
@@ -193,3 +194,11 @@ def test_every_edit_of_the_command_line_is_there() -> None:
 
 def made(kind: Kind) -> object:
     return kind.make(Said("a", "b", (False,) * len(kind.ticks), 0, "alphabet", dict))
+
+
+def test_what_differs_late_in_a_caption_is_in_sight() -> None:
+    before = "a cat on a red sofa by the window, in the evening sun"
+    assert from_difference(before, before + ", hat") == ("… the evening sun", "… the evening sun, hat")
+    assert from_difference("a cat", "a red cat") == ("a cat", "a red cat")
+    assert from_difference("x" * 60, "x" * 60 + "y") == ("x" * 60, "x" * 60 + "y")
+    assert from_difference(before, "kiki, " + before) == (before, "kiki, " + before)
