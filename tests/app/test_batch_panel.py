@@ -30,6 +30,7 @@ def opened(qtbot: QtBot, home: Home, tmp_path: Path, *captions: str) -> BatchPan
         (made / f"{place}.txt").write_text(caption, encoding="utf-8")
     folder = DatasetFolder(home)
     panel = BatchPanel(folder)
+    folder.setParent(panel)
     qtbot.addWidget(panel)
     panel.show()
     with qtbot.waitSignals([folder.opened, folder.read, folder.examined]):

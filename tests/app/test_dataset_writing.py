@@ -1,6 +1,7 @@
 """Changes of thousands of captions on the page Dataset: worked out in the pool, shown on their way, stopped whole."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ COUNT = 520
 
 
 @pytest.fixture
-def folder(qtbot: QtBot, tmp_path: Path) -> DatasetFolder:
+def folder(qtbot: QtBot, tmp_path: Path) -> Iterator[DatasetFolder]:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for number in range(COUNT):
@@ -31,7 +32,8 @@ def folder(qtbot: QtBot, tmp_path: Path) -> DatasetFolder:
     made = DatasetFolder(Home(tmp_path / "home"))
     with qtbot.waitSignals([made.read, made.examined]):
         made.open(pictures)
-    return made
+    yield made
+    made.finish()
 
 
 def texts(folder: DatasetFolder) -> set[bytes]:
