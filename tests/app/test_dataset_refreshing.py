@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app import dataset_outside
+from app.dataset_reading import Opened
+from app.errand import Errand
 from app.models_list import Models
 from app.pages.dataset import DatasetPage
 from app.queue import Queue
@@ -222,3 +224,18 @@ def test_where_a_folder_can_not_be_opened_the_one_before_stays(
     with qtbot.waitSignal(page.folder.changed):
         page.inspector.finish()
     assert (folder / "2.txt").read_text(encoding="utf-8").strip() == "a red cat"
+
+
+def test_nothing_begins_any_more_where_reading_was_cut_off(
+    qtbot: QtBot, page: DatasetPage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(_found: Opened, errand: Errand) -> Opened:
+        while True:
+            errand.check()
+
+    monkeypatch.setattr("app.dataset_folder.read_captions", endless)
+    with qtbot.waitSignal(page.folder.opened):
+        page.open_folder(folder)
+    page.folder.finish()
+    qtbot.waitUntil(lambda: not page.folder._reading)
+    assert not page.folder._examine_soon.isActive()
