@@ -75,7 +75,7 @@ class DatasetFolder(QObject):
         """What is to be opened as soon as nothing is to be written into it any more."""
         self._held_by = 0
         """The errand that opens the folder or reads its captions; nothing is written meanwhile."""
-        self._held_by = self._read_by = 0
+        self._read_by = 0
         """The errand that reads captions or sizes of what is open now."""
         self._writing = WritingQueue(self._holds, self)
         self._writing.done.connect(self._written)
