@@ -31,8 +31,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "gesso-installed.txt"
-SIDE_BY_SIDE = ("-n", "logical", "--maxprocesses", "4", "--dist", "loadfile")
-"""How the whole suite runs: each process takes some 2.5 GB, and what a file's tests share is made once."""
+SIDE_BY_SIDE = ("-n", "logical", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+"""How the whole suite runs: each process takes some 2.5 GB, and what a file's tests share is made once. In xdist's own
+order the files of few tests, which are the slowest, would come last, and one process would wait for the other."""
 CONSTRAINTS = ROOT / "packaging" / "constraints.txt"
 
 

@@ -56,10 +56,8 @@ class Refreshing(QObject):
         self.strip.looking.connect(folder.look_outside)
         folder.looked.connect(self._take)
         folder.opened.connect(self._opened)
-        self._middle.currentChanged.connect(self._try_again)
-        application = QApplication.instance()
-        if isinstance(application, QApplication):
-            application.focusChanged.connect(self._try_again)
+        for at_rest in (self._middle.currentChanged, inspector.edit.left, grid.selected):
+            at_rest.connect(self._try_again)
 
     @Slot(object)
     def _take(self, outside: Outside) -> None:
