@@ -37,7 +37,8 @@ class DatasetFolder(QObject):
     or not done again, because other programs changed files. `prepared` carries the places whose recipe is another now,
     `masked` those with another mask. `refused`: a caption that was typed and could not be written: the path of its
     picture, the Change, and why. `progressed`: how many files of what is being written are, and of how many; `rested`:
-    nothing is being written any more. `examined`: the health check is through, and `report` has what it found."""
+    nothing is being written any more. `examined`: the health check is through, and `report` has what it found;
+    `looked` carries what other programs did to the folder meanwhile."""
 
     opening = Signal()
     opened = Signal()
@@ -180,8 +181,7 @@ class DatasetFolder(QObject):
         if self._writing.is_about(folder):  # that was asked for meanwhile, and is not in what was read
             self.open(folder)
             return
-        self._found, self._book, self._marks = found, found.book, found.marks
-        self.rows, self.is_read = found.rows, False
+        self._found, self._book, self._marks, self.rows = found, found.book, found.marks, found.rows
         self._turn = None
         self.paths, self._places = found.paths, found.places
         self._preparing = Preparing(found, self._put, self._take_prepared)
