@@ -13,9 +13,10 @@ from PySide6.QtGui import (
     QTextCharFormat,
     QTextCursor,
 )
-from PySide6.QtWidgets import QCompleter, QListView, QPlainTextEdit, QTextEdit
+from PySide6.QtWidgets import QCompleter, QPlainTextEdit, QTextEdit
 
 from app.theme import theme
+from app.widgets.completer_popup import popup_of
 from app.widgets.line_numbers import LineNumbers
 from app.widgets.tag_offers import OfferRow, Offers
 from trainer.dataset.captions import split_tags
@@ -55,12 +56,10 @@ class CaptionEdit(QPlainTextEdit):
         self._completion: Completion | None = None
         self._make_completion: Callable[[], Completion] | None = None
         self._offers = Offers(self)
-        self._popup = QListView()
         self._completer = QCompleter(self._offers, self)
         self._completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
-        self._completer.setPopup(self._popup)
+        self._popup = popup_of(self._completer)
         self._popup.setItemDelegate(OfferRow(self._popup))
-        self._popup.setUniformItemSizes(True)
         self._popup.setAccessibleName("Tags that may be meant")
         self._completer.setWidget(self)
         self._completer.setMaxVisibleItems(NAMES_SHOWN)

@@ -11,9 +11,10 @@ from PySide6.QtGui import (
     QPen,
     QTextCursor,
 )
-from PySide6.QtWidgets import QCompleter, QListView, QPlainTextEdit
+from PySide6.QtWidgets import QCompleter, QPlainTextEdit
 
 from app.theme import theme
+from app.widgets.completer_popup import popup_of
 from app.widgets.prompt_marks import PromptMarks, qt_places
 from app.widgets.prompt_names import Known, typed_name
 from trainer.contract.prompt import reweighted
@@ -41,8 +42,9 @@ class PromptEdit(QPlainTextEdit):
         self._marks = PromptMarks(self.document())
         self._replaced = 0
         self._offers = QStringListModel(self)
-        self._popup = QListView()
-        self._completer = _completer(self._offers, self._popup, self)
+        self._completer = _completer(self._offers, self)
+        self._popup = popup_of(self._completer)
+        self._popup.setAccessibleName("Names that fit")
         self._completer.activated[QModelIndex].connect(self._complete)  # pyright: ignore[reportIndexIssue]
         self.setPlaceholderText(example)
         self.setFixedHeight(height)
@@ -164,15 +166,13 @@ class PromptEdit(QPlainTextEdit):
         self.viewport().update()
 
 
-def _completer(offers: QStringListModel, popup: QListView, edit: QPlainTextEdit) -> QCompleter:
+def _completer(offers: QStringListModel, edit: QPlainTextEdit) -> QCompleter:
     made = QCompleter(offers, edit)
     made.setWidget(edit)
     made.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
     made.setFilterMode(Qt.MatchFlag.MatchContains)
     made.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
     made.setMaxVisibleItems(NAMES_SHOWN)
-    popup.setAccessibleName("Names that fit")
-    made.setPopup(popup)
     return made
 
 

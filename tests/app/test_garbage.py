@@ -1,12 +1,36 @@
 """Garbage is collected in the GUI thread alone."""
 
 import gc
+import subprocess
+import sys
 import threading
 import weakref
+from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
 from app.garbage import MANY, GarbageTimer
+
+ROOT = Path(__file__).parents[2]
+CLEARS_THE_LIST_FIRST = """
+import gc
+from PySide6.QtWidgets import QApplication, QCompleter, QPlainTextEdit
+from app.widgets.completer_popup import popup_of
+
+application = QApplication([])
+gc.disable()
+edit = QPlainTextEdit()
+completer = QCompleter(edit)
+edit.ring = [edit, completer]
+gc.freeze()
+popup = popup_of(completer)
+edit.ring.append(popup)
+gc.collect()
+gc.unfreeze()  # behind the list
+del edit, completer, popup
+assert gc.collect() > 0
+"""
+"""In a process that may die of it."""
 
 
 class Ring:
@@ -46,6 +70,11 @@ def test_much_that_was_read_at_once_is_not_looked_through(qtbot: QtBot) -> None:
     gc.disable()
     gc.unfreeze()
     assert len(read) == 2 * MANY
+
+
+def test_the_list_of_a_completer_is_deleted_once() -> None:
+    done = subprocess.run([sys.executable, "-c", CLEARS_THE_LIST_FIRST], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def _allocate() -> list[list[int]]:
