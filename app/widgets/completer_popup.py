@@ -14,6 +14,7 @@ def popup_of(completer: QCompleter) -> QAbstractItemView:
     PySide thinks that it is Python's own, and deletes it too.
     """
     popup = completer.popup()
+    assert popup is not None
     _held.add(popup)
     completer.destroyed.connect(partial(_held.discard, popup))
     return popup

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QModelIndex, QStringListModel, Qt, Signal, Slot
 from PySide6.QtGui import (
-    QFocusEvent,
     QKeyEvent,
     QPainter,
     QPaintEvent,
@@ -107,11 +106,6 @@ class PromptEdit(QPlainTextEdit):
         is_correction = event.key() == Qt.Key.Key_Backspace and self._popup.isVisible()
         if is_correction or (event.text() and event.text().isprintable()):
             self._offer()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        if event.reason() != Qt.FocusReason.PopupFocusReason:
-            self._popup.hide()
-        super().focusOutEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -8,7 +8,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import pytest
-from PySide6.QtCore import QThreadPool
+from PySide6.QtCore import QCoreApplication, QEvent, QThreadPool
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -39,7 +39,8 @@ def qapp() -> Iterator[QApplication]:
 
 @pytest.fixture(autouse=True)
 def pool_is_idle(qapp: QApplication) -> Iterator[None]:
-    """What a test's widgets began in the pool ends before the next test; QThreadPool's own threads are let go.
+    """What a test's widgets began in the pool ends before the next test, and so do they; QThreadPool's own threads are
+    let go.
 
     Meanwhile garbage is collected as in the window; the other tests leave that to Python.
     """
@@ -50,6 +51,7 @@ def pool_is_idle(qapp: QApplication) -> Iterator[None]:
     assert pool.waitForDone(10_000), "work left in the thread pool"
     garbage.stop()
     garbage.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 @pytest.fixture
