@@ -40,6 +40,16 @@ def test_more_than_five_stars_are_a_mistake(tmp_path: Path) -> None:
         Marks(tmp_path).set_stars("a.png", 6)
 
 
+def test_what_a_newer_gesso_wrote_beside_a_mark_stays(tmp_path: Path) -> None:
+    path = tmp_path / ".gesso" / "marks.json"
+    path.parent.mkdir()
+    path.write_text('{"format": 1, "marks": {"a.png": {"stars": 2, "flag": "", "colour": "red"}}}', "utf-8")
+    marks = Marks(tmp_path)
+    marks.set_stars("a.png", 3)
+    marks.save()
+    assert json.loads(path.read_bytes())["marks"] == {"a.png": {"stars": 3, "flag": "", "colour": "red"}}
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -20,8 +20,8 @@ from typing import BinaryIO, Literal, cast, get_args
 from trainer.contract.errors import UserError
 from trainer.dataset.captions import KEPT_SUFFIX
 from trainer.dataset.items import CAPTION_EXTENSIONS
-from trainer.dataset.marks import OWN_FOLDER
 from trainer.dataset.names import shown
+from trainer.dataset.own_file import OWN_FOLDER
 from trainer.dataset.recipes import RECIPES_PATH
 from trainer.files import require_room, said_as_user_error, sync, write_bytes_atomically
 

@@ -4,19 +4,15 @@ The recipes of a dataset lie in `.gesso/recipes.json` within its folder, by rela
 the export apply them; whoever moves the folder takes them along.
 """
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from PIL import Image
 
-from trainer.dataset.marks import OWN_FOLDER
-from trainer.dataset.names import shown
+from trainer.dataset.own_file import OWN_FOLDER, OwnFile, Saved
 from trainer.dataset.pictures import Size, load
-from trainer.files import locked, set_aside, write_text_atomically
 
-RECIPES_FORMAT = 1
 RECIPES_PATH = f"{OWN_FOLDER}/recipes.json"
 """Within the dataset's folder."""
 
@@ -100,62 +96,22 @@ class Recipe:
 AS_IT_IS = Recipe()
 
 
-class Recipes:
-    """The recipes of a dataset's pictures by their relative paths; a picture that is not in the folder keeps its own.
+class Recipes(OwnFile[Recipe]):
+    """The recipes of a dataset's pictures."""
 
-    `note` says in a sentence that the file was damaged and set aside ("" otherwise). Reading never raises. What a newer
-    Gesso wrote beside a recipe stays in the file.
-    """
+    NAME, WORDS, FORMAT, NOTHING = "recipes", "crops and turns", 1, AS_IT_IS
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / RECIPES_PATH
-        self.note = ""
-        self._file = _File({}, {})
-        self._touched: set[str] = set()
-        try:
-            self._file = _parse(self.path.read_bytes())
-        except FileNotFoundError:
-            pass
-        except _DAMAGE as error:
-            self.note = f"The crops and turns in {shown(self.path)} can't be read ({error}). {set_aside(self.path)}"
+    def _saved(self, value: Recipe) -> Saved:
+        return asdict(value)
 
-    @property
-    def changed(self) -> bool:
-        """Whether a recipe was set since the last `save`."""
-        return bool(self._touched)
-
-    def of(self, relative: str) -> Recipe:
-        return self._file.recipes.get(relative, AS_IT_IS)
-
-    def set(self, relative: str, recipe: Recipe) -> None:
-        if self.of(relative) != recipe:
-            self._file.put(relative, recipe)
-            self._touched.add(relative)
-
-    def text(self) -> str:
-        """What the file would hold."""
-        return self._file.text()
-
-    def save(self) -> None:
-        """Write what changed; what another process set for other pictures meanwhile stays.
-
-        Raises UserError when the disk refuses; the old file is intact then.
-        """
-        if not self._touched:
-            return
-        touched, self._touched = self._touched, set()
-        try:
-            with locked(self.path):
-                try:
-                    file = _parse(self.path.read_bytes())
-                except _DAMAGE:
-                    file = self._file
-                for relative in touched:
-                    file.put(relative, self.of(relative))
-                write_text_atomically(self.path, file.text())
-        except BaseException:
-            self._touched |= touched
-            raise
+    def _value(self, saved: Saved) -> Recipe:
+        turns, mirrored, crop = saved["turns"], saved["mirrored"], saved["crop"]
+        if type(turns) is not int or not isinstance(mirrored, bool):
+            raise TypeError("a recipe is none")
+        if crop is None:
+            return Recipe(turns, mirrored)
+        left, top, right, bottom = map(_pixels, cast("list[object]", crop))
+        return Recipe(turns, mirrored, (left, top, right, bottom))
 
 
 def prepared(path: Path, recipe: Recipe) -> Image.Image:
@@ -166,54 +122,6 @@ def prepared(path: Path, recipe: Recipe) -> Image.Image:
 def _within(size: Size, crop: Box) -> Box:
     left, top = min(crop[0], size.width - 1), min(crop[1], size.height - 1)
     return left, top, min(crop[2], size.width), min(crop[3], size.height)
-
-
-_DAMAGE = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
-"""What reading a file raises that is not there, or is none that `save` wrote."""
-
-
-@dataclass(slots=True)
-class _File:
-    """What stands in the file: the recipes, and by the same paths what this Gesso does not know of them."""
-
-    recipes: dict[str, Recipe]
-    unknown: dict[str, dict[str, object]]
-
-    def put(self, relative: str, recipe: Recipe) -> None:
-        if recipe.changes_nothing:
-            self.recipes.pop(relative, None)
-        else:
-            self.recipes[relative] = recipe
-
-    def text(self) -> str:
-        recipes = {
-            relative: {**self.unknown.get(relative, {}), **asdict(recipe)}
-            for relative, recipe in sorted(self.recipes.items())
-        }
-        return json.dumps({"format": RECIPES_FORMAT, "recipes": recipes}, indent=1)
-
-
-def _parse(data: bytes) -> _File:
-    """What `text` gave. Raises ValueError, TypeError, KeyError or AttributeError for anything else."""
-    saved = cast("dict[str, object]", json.loads(data))
-    if saved["format"] != RECIPES_FORMAT:
-        raise ValueError(f"their format is {saved['format']}, not {RECIPES_FORMAT}")
-    recipes = cast("dict[str, dict[str, object]]", saved["recipes"])
-    known = asdict(AS_IT_IS).keys()
-    return _File(
-        {relative: _recipe(one) for relative, one in recipes.items()},
-        {relative: {key: one[key] for key in one.keys() - known} for relative, one in recipes.items()},
-    )
-
-
-def _recipe(saved: dict[str, object]) -> Recipe:
-    turns, mirrored, crop = saved["turns"], saved["mirrored"], saved["crop"]
-    if type(turns) is not int or not isinstance(mirrored, bool):
-        raise TypeError("a recipe is none")
-    if crop is None:
-        return Recipe(turns, mirrored)
-    left, top, right, bottom = map(_pixels, cast("list[object]", crop))
-    return Recipe(turns, mirrored, (left, top, right, bottom))
 
 
 def _pixels(saved: object) -> int:
