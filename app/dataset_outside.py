@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.dataset_preparing import Prepared
-from app.dataset_reading import AT_ONCE, Opened, has_mask, measure_one, stamp_of
+from app.dataset_reading import AT_ONCE, Opened, measure_one
 from app.errand import Errand
 from trainer.dataset.book import CaptionBook, caption_path_of
 from trainer.dataset.items import Dataset, scan
+from trainer.dataset.masks import has_mask
+from trainer.files import stamp_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def look_outside(found: Opened, errand: Errand) -> Outside:
             captions.append(place)
         if has_mask(item) != (place in found.masked):
             masks.append(place)
-        if place in found.stamps and found.stamps[place] != stamp_of(item):
+        if place in found.stamps and found.stamps[place] != stamp_of(item.head + item.name):
             pictures.append(place)
     return Outside(
         book,

@@ -1,6 +1,5 @@
 """What is read in the pool of a dataset that is opened: its pictures, its captions, their sizes, and its health."""
 
-import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,24 +11,20 @@ from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook
 from trainer.dataset.health import HealthReport, examine
 from trainer.dataset.health_problem import Language
-from trainer.dataset.items import Captions, Dataset, Item, scan
+from trainer.dataset.items import Captions, Dataset, scan
 from trainer.dataset.marks import Marks
-from trainer.dataset.masks import MASK
+from trainer.dataset.masks import has_mask
 from trainer.dataset.pictures import Size, measure
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import Recipe, Recipes
 from trainer.dataset.tags import tags_of
-from trainer.files import folder_written_atomically
+from trainer.files import Stamp, folder_written_atomically, stamp_of
 from trainer.library.tokens import count_tokens, is_word
 
 TRAINING_SIDE = 512
 """Pixels at which the health check, and what training will see, take the pictures to be trained."""
 AT_ONCE = 500
 """Captions or sizes read between two looks at whether they are still wanted."""
-
-
-Stamp = tuple[int, int]
-"""When a file was changed last, in nanoseconds, and its bytes: (0, 0) where it can't be asked for."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ class Opened:
     """Of the upright pictures, as far as they are known; `rows` have those of the prepared ones."""
     masked: set[int] = field(default_factory=set[int])
     """Places with a mask."""
-    stamps: dict[int, Stamp] = field(default_factory=dict[int, Stamp])
+    stamps: dict[int, Stamp | None] = field(default_factory=dict[int, Stamp | None])
     """Of the pictures' files when they were measured."""
 
 
@@ -89,22 +84,10 @@ def measure_pictures(found: Opened, recipe_of: Callable[[int], Recipe], errand: 
 def measure_one(found: Opened, place: int) -> bool:
     """The size of one picture; False if it can't be read."""
     item = found.book.dataset.items[place]
-    found.stamps[place] = stamp_of(item)
+    found.stamps[place] = stamp_of(item.head + item.name)
     with suppress(UserError):  # the health check says what is the matter with it
         found.sizes[place] = measure(item.path)
     return place in found.sizes
-
-
-def stamp_of(item: Item) -> Stamp:
-    try:
-        status = os.stat(item.head + item.name)
-    except OSError:
-        return 0, 0
-    return status.st_mtime_ns, status.st_size
-
-
-def has_mask(item: Item) -> bool:
-    return os.path.isfile(f"{item.head}{item.name.rpartition('.')[0]}{MASK}")
 
 
 def examined(

@@ -1,6 +1,5 @@
 """Pictures on disk as the window needs them: thumbnails decoded small in the pool of threads, what a PNG remembers."""
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
@@ -25,6 +24,7 @@ from app.errand import Errand, Errands
 from app.priority import step_back
 from trainer.contract.generate import GenerateJob
 from trainer.contract.video import VideoJob
+from trainer.files import Stamp, stamp_of
 
 KEPT = 400
 """Thumbnails kept in memory: about 100 MB at 256 pixels, some screens full."""
@@ -37,8 +37,6 @@ PictureJob = GenerateJob | VideoJob
 """What a picture or video may remember."""
 Index = QModelIndex | QPersistentModelIndex
 Read = Callable[[Path, int], QImage]
-State = tuple[int, int]
-"""When a file was changed, in nanoseconds, and how many bytes it has: others tell that it was changed since."""
 
 
 def read_job(path: Path) -> PictureJob | None:
@@ -72,21 +70,12 @@ def read_image(path: Path, side: int = 0) -> QImage:
     return reader.read()
 
 
-def _state(path: str) -> State | None:
-    """None where there is no such file."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
-def _changed(known: Sequence[tuple[str, State | None]], errand: Errand) -> list[str]:
+def _changed(known: Sequence[tuple[str, Stamp | None]], errand: Errand) -> list[str]:
     """Those that are another file now. To be called in the pool: a disk may be far away."""
     found: list[str] = []
-    for path, state in known:
+    for path, stamp in known:
         errand.check()
-        if _state(path) != state:
+        if stamp_of(path) != stamp:
             found.append(path)
     return found
 
@@ -94,7 +83,7 @@ def _changed(known: Sequence[tuple[str, State | None]], errand: Errand) -> list[
 class _Decoder(QObject):
     """What is to be decoded. The last asked for comes first: that is what is on the screen now.
 
-    `done` carries the path, the state that the file was in before it was read, and the picture.
+    `done` carries the path, the file's stamp from before it was read, and the picture.
     """
 
     done = Signal(str, object, QImage)
@@ -133,7 +122,7 @@ class _Decoder(QObject):
                 return
             path, _ = self._waiting.popitem()
             self._busy.add(path)
-        state, image = _state(path), self._read(Path(path), self._side)
+        stamp, image = stamp_of(path), self._read(Path(path), self._side)
         with self._lock:
             self._busy.discard(path)
             is_outdated = path in self._outdated
@@ -141,7 +130,7 @@ class _Decoder(QObject):
         if is_outdated:
             self.ask(path)
         else:
-            self.done.emit(path, state, image)
+            self.done.emit(path, stamp, image)
 
 
 class _Decode(QRunnable):
@@ -176,7 +165,7 @@ class PictureList(QStringListModel):
         self._rows: dict[str, int] = {}
         self._pixmaps: OrderedDict[str, QPixmap] = OrderedDict()
         self._broken: set[str] = set()
-        self._states: dict[str, State | None] = {}
+        self._stamps: dict[str, Stamp | None] = {}
         """Of the files as they were decoded, and of the broken ones."""
         self._errands = Errands(self)
         self._decoder = _Decoder(read, side)  # without a parent: a thread may still hold it when the list is gone
@@ -219,14 +208,14 @@ class PictureList(QStringListModel):
         for path in paths:
             self._pixmaps.pop(path, None)
             self._broken.discard(path)
-            self._states.pop(path, None)
+            self._stamps.pop(path, None)
             self._decoder.forget(path)
 
     @Slot()
     def look_again(self) -> None:
         """Other programs may have changed the files: those whose thumbnails are there are compared, in the pool."""
         if not self._errands:
-            self._errands.run("states", partial(_changed, list(self._states.items())), self._renew)
+            self._errands.run("stamps", partial(_changed, list(self._stamps.items())), self._renew)
 
     @Slot(object, object)
     def _renew(self, _about: object, paths: list[str]) -> None:
@@ -248,15 +237,15 @@ class PictureList(QStringListModel):
         return found
 
     @Slot(str, object, QImage)
-    def _take(self, path: str, state: State | None, image: QImage) -> None:
-        self._states[path] = state
+    def _take(self, path: str, stamp: Stamp | None, image: QImage) -> None:
+        self._stamps[path] = stamp
         if image.isNull():
             self._broken.add(path)
         else:
             self._pixmaps[path] = QPixmap.fromImage(image)
             if len(self._pixmaps) > KEPT:
                 oldest, _ = self._pixmaps.popitem(last=False)
-                del self._states[oldest]
+                del self._stamps[oldest]
         self._draw(path)
 
     def _draw(self, path: str) -> None:

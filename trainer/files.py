@@ -121,6 +121,20 @@ def set_aside(path: Path) -> str:
     return f"It was set aside as {aside.name}."
 
 
+Stamp = tuple[int, int]
+"""When a file was changed, in nanoseconds, and how many bytes it has. As long as both stay the same, it is taken to be
+unchanged."""
+
+
+def stamp_of(path: Path | str) -> Stamp | None:
+    """None where no file can be asked for."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
 def sha256(path: Path) -> str:
     """The hex SHA-256 of a file, read in pieces."""
     with path.open("rb") as file:

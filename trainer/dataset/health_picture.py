@@ -16,9 +16,9 @@ from trainer.dataset.items import Item
 from trainer.dataset.phash import coarsened, phash, thumbnail
 from trainer.dataset.pictures import PictureError, Size, glance, read_bytes
 from trainer.dataset.sharpness import SIDE, sharpness
-from trainer.files import write_text_atomically
+from trainer.files import Stamp, stamp_of, write_text_atomically
 
-CACHE_FORMAT = 3
+CACHE_FORMAT = 4
 """Grows when what is measured changes, so that older caches are measured anew."""
 
 _THREADS = 2
@@ -73,10 +73,6 @@ def look_at(path: Path) -> Look:
     )
 
 
-_State = tuple[int, int]
-"""Size in bytes and time of change in ns: as long as both stay the same, a file is taken to be unchanged."""
-
-
 class LookCache:
     """The looks at the pictures of one folder, in a file below the user's cache folder. It may be deleted at any time;
     a damaged one is as good as none."""
@@ -85,19 +81,19 @@ class LookCache:
         name = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:32]
         self._path = caches / "health" / f"{name}.json"
 
-    def read(self) -> dict[str, tuple[_State, Look]]:
+    def read(self) -> dict[str, tuple[Stamp, Look]]:
         try:
             saved = cast("dict[str, object]", json.loads(self._path.read_bytes()))
             if saved["format"] != CACHE_FORMAT:
                 return {}
             pictures = cast("dict[str, tuple[int, int, dict[str, object]]]", saved["pictures"])
-            return {name: ((size, changed), _look(told)) for name, (size, changed, told) in pictures.items()}
+            return {name: ((changed, size), _look(told)) for name, (changed, size, told) in pictures.items()}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return {}
 
-    def write(self, looks: Mapping[str, tuple[_State, Look]]) -> None:
+    def write(self, looks: Mapping[str, tuple[Stamp, Look]]) -> None:
         """Where the disk refuses, the next check takes as long as this one."""
-        pictures = {name: (*state, asdict(look)) for name, (state, look) in looks.items()}
+        pictures = {name: (*stamp, asdict(look)) for name, (stamp, look) in looks.items()}
         text = json.dumps({"format": CACHE_FORMAT, "pictures": pictures}, separators=(",", ":"))
         with contextlib.suppress(UserError, OSError):
             write_text_atomically(self._path, text)
@@ -111,18 +107,18 @@ def look_at_all(
     Pictures that can't be read are not kept: another program may only have held them for a moment.
     """
     known = cache.read() if cache else {}
-    looks: dict[str, tuple[_State, Look]] = {}
+    looks: dict[str, tuple[Stamp, Look]] = {}
     all_looks: list[Look] = []
     try:
         with ThreadPoolExecutor(_THREADS, "dataset-health") as executor:
-            waiting: deque[Future[tuple[_State | None, Look]]] = deque()
+            waiting: deque[Future[tuple[Stamp | None, Look]]] = deque()
             following = iter(items)
             for item in items:
                 while len(waiting) < _IN_FLIGHT and (later := next(following, None)) is not None:
                     waiting.append(executor.submit(_looked, later, known.get(later.relative)))
-                state, look = waiting.popleft().result()
-                if state is not None:
-                    looks[item.relative] = state, look
+                stamp, look = waiting.popleft().result()
+                if stamp is not None:
+                    looks[item.relative] = stamp, look
                 all_looks.append(look)
                 if watch is not None:
                     watch(len(all_looks), len(items))
@@ -133,17 +129,13 @@ def look_at_all(
     return tuple(all_looks)
 
 
-def _looked(item: Item, known: tuple[_State, Look] | None) -> tuple[_State | None, Look]:
-    """The state is taken before the file is read: changed meanwhile, it is read again the next time."""
-    try:
-        status = item.path.stat()
-    except OSError:
-        return None, look_at(item.path)
-    state = status.st_size, status.st_mtime_ns
-    if known is not None and known[0] == state:
+def _looked(item: Item, known: tuple[Stamp, Look] | None) -> tuple[Stamp | None, Look]:
+    """The stamp is taken before the file is read: changed meanwhile, it is read again the next time."""
+    stamp = stamp_of(item.path)
+    if known is not None and known[0] == stamp:
         return known
     look = look_at(item.path)
-    return None if look.problem else state, look
+    return None if look.problem else stamp, look
 
 
 def _look(told: Mapping[str, object]) -> Look:

@@ -23,6 +23,7 @@ from trainer.contract.run import Run
 from trainer.contract.train import TrainJob
 from trainer.contract.video import VideoJob
 from trainer.engine import failures, runs
+from trainer.files import stamp_of
 from trainer.home import Home
 
 if TYPE_CHECKING:
@@ -225,5 +226,4 @@ def _absolute(path: str) -> str:
 def _stamp(source: Path) -> tuple[object, ...]:
     """What changes when a model's file, or any file of its folder, is written anew."""
     files = sorted(file for file in source.rglob("*") if file.is_file()) if source.is_dir() else [source]
-    states = [(file, file.stat()) for file in files if file.exists()]
-    return tuple((str(file), state.st_mtime_ns, state.st_size) for file, state in states)
+    return tuple((str(file), stamp_of(file)) for file in files)

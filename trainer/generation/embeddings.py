@@ -13,6 +13,7 @@ from pathlib import Path
 from torch import Tensor
 
 from trainer.contract.errors import UserError
+from trainer.files import stamp_of
 from trainer.library.identity import Kind
 from trainer.library.index import PICKLE_SUFFIXES, Entry
 from trainer.models.embedding_file import read_embedding
@@ -109,8 +110,7 @@ class Embeddings:
                     "Take its name out of the prompt, or choose another model.",
                 )
             self._read[entry.path] = vectors
-            stamp = entry.path.stat()
-            self.used[entry.path] = (str(entry.path), stamp.st_mtime_ns, stamp.st_size)
+            self.used[entry.path] = (str(entry.path), stamp_of(entry.path))
         return self._read[entry.path]
 
 

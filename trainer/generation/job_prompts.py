@@ -9,6 +9,7 @@ from trainer.contract.common import Sampling
 from trainer.contract.generate import GenerateJob
 from trainer.contract.prompt_tags import Tag, tags
 from trainer.contract.run import Run
+from trainer.files import stamp_of
 from trainer.generation.embeddings import Embeddings
 from trainer.generation.pipeline import require_finite
 from trainer.generation.prompts import encode, laid_out
@@ -102,12 +103,7 @@ def kept_or_encoded(
 def _state(loras: Sequence[ChosenLora]) -> Hashable:
     """What LoRA files do to the text encoder."""
     acting = [lora for lora in loras if lora.text_encoder and lora.in_text_encoder(True).pairs]
-    return tuple((*_stamp(lora.path), lora.text_encoder) for lora in acting)
-
-
-def _stamp(path: Path) -> tuple[str, int, int]:
-    found = path.stat()
-    return str(path), found.st_mtime_ns, found.st_size
+    return tuple((str(lora.path), stamp_of(lora.path), lora.text_encoder) for lora in acting)
 
 
 def _chosen(index: Index, name: str, unet: float, text_encoder: float) -> ChosenLora:
