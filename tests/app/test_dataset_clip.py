@@ -11,9 +11,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.models_list import Models
 from app.pages.dataset import DatasetPage
-from app.queue import Queue
+from tests.app.dataset_page import opened
 from tests.app.stage import Engine
 from trainer.home import Home
 
@@ -37,12 +36,7 @@ def page(qtbot: QtBot, home: Home, train_engine: Engine, tmp_path: Path) -> Data
     folder = tmp_path / "pets"
     folder.mkdir()
     Image.new("RGB", (600, 520), (60, 90, 120)).save(folder / "1.png")
-    made = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(made)
-    made.resize(1200, 760)
-    made.show()
-    with qtbot.waitSignal(made.folder.examined):
-        made.open_folder(folder)
+    made = opened(qtbot, home, train_engine, folder)
     with qtbot.waitSignal(made.views.clip.read):
         made.views.importing.add([drawn(tmp_path / "day.mp4")])
     return made

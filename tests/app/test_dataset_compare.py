@@ -4,16 +4,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import QItemSelectionModel, QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.models_list import Models
 from app.pages.dataset import DatasetPage
-from app.queue import Queue
 from app.widgets.zoom_view import ZoomView, move_together
+from tests.app.dataset_page import opened, select
 from tests.app.stage import Engine
 from trainer.home import Home
 
@@ -25,20 +24,7 @@ def page(qtbot: QtBot, home: Home, train_engine: Engine, tmp_path: Path) -> Data
         gradient.convert("RGB").save(tmp_path / name)
     (tmp_path / "a.txt").write_text("cat, red sofa\n", encoding="utf-8")
     (tmp_path / "b.txt").write_text("cat, 🐱, blue sofa\n", encoding="utf-8")
-    made = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(made)
-    made.resize(1200, 760)
-    made.show()
-    with qtbot.waitSignal(made.folder.examined):
-        made.open_folder(tmp_path)
-    qtbot.waitUntil(lambda: made._pictures.rowCount() == 3 and not made._errands)
-    return made
-
-
-def select(page: DatasetPage, *rows: int) -> None:
-    page.grid.go_to(rows[0])
-    for row in rows[1:]:
-        page.grid.selectionModel().select(page._pictures.index(row), QItemSelectionModel.SelectionFlag.Select)
+    return opened(qtbot, home, train_engine, tmp_path)
 
 
 def view(qtbot: QtBot, width: int = 400, height: int = 400) -> ZoomView:

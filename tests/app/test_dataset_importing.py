@@ -11,11 +11,10 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.drops import Use, zones_of
-from app.models_list import Models
 from app.pages.dataset import DatasetPage
 from app.pages.dataset_importing import NO_FOLDER
-from app.queue import Queue
 from app.window import MainWindow
+from tests.app.dataset_page import names, open_folder, opened, unopened
 from tests.app.stage import Engine
 from trainer.home import Home
 
@@ -36,18 +35,8 @@ def page(qtbot: QtBot, home: Home, train_engine: Engine, tmp_path: Path) -> Iter
     folder.mkdir()
     Image.new("RGB", (600, 520), (60, 90, 120)).save(folder / "1.png")
     (folder / "1.txt").write_text("cat\n", encoding="utf-8")
-    made = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(made)
-    made.resize(1200, 760)
-    made.show()
-    with qtbot.waitSignal(made.folder.examined):
-        made.open_folder(folder)
-    yield made
+    yield opened(qtbot, home, train_engine, folder)
     QGuiApplication.clipboard().clear()
-
-
-def names(page: DatasetPage) -> list[str]:
-    return [Path(path).name for path in page._pictures.paths()]
 
 
 def strip_button(page: DatasetPage, words: str) -> QPushButton:
@@ -123,8 +112,7 @@ def test_files_on_the_clipboard_are_copied_and_no_picture_is_said(
 
 
 def test_without_a_folder_the_page_says_what_to_do(qtbot: QtBot, home: Home, train_engine: Engine) -> None:
-    page = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(page)
+    page = unopened(qtbot, home, train_engine)
     for ask in (page.paste, page.add_pictures):
         with qtbot.waitSignal(page.said) as said:
             ask()
@@ -158,8 +146,7 @@ def test_pictures_let_go_over_the_window_come_into_the_dataset_in_front(
     folder.mkdir()
     Image.new("RGB", (600, 520)).save(folder / "own.png")
     window.show_page("dataset")
-    with qtbot.waitSignal(window.dataset.folder.examined):
-        window.dataset.open_folder(folder)
+    open_folder(qtbot, window.dataset, folder)
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(outside / name)) for name in ("1.png", "new.png")])
     where, left, none = QPointF(600, 300), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier

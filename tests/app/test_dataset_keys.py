@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.pages.dataset import DatasetPage
 from app.window import MainWindow
+from tests.app.dataset_page import open_folder
 from trainer.contract.caption import CaptionJob
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -31,9 +32,7 @@ def page(qtbot: QtBot, window: MainWindow, folder: Path) -> DatasetPage:
     window.show_page("dataset")
     window.activateWindow()
     made = window.dataset
-    with qtbot.waitSignals([made.folder.opened, made.folder.read, made.folder.examined]):
-        made.open_folder(folder)
-    qtbot.waitUntil(lambda: made.grid.model().rowCount() == 3 and not made._errands)
+    open_folder(qtbot, made, folder)
     made.grid.go_to(0)
     made.edit_caption()
     qtbot.waitUntil(made.inspector.edit.hasFocus)

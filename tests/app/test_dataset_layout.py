@@ -4,15 +4,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import QItemSelectionModel
 from pytestqt.qtbot import QtBot
 
-from app.models_list import Models
 from app.pages.dataset import DatasetPage
 from app.pages.dataset_layout import WIDTHS
-from app.queue import Queue
 from app.rail import WIDTH as RAIL_WIDTH
 from app.widgets.picture_grid import PictureTile
+from tests.app.dataset_page import open_folder, select, unopened
 from tests.app.stage import Engine
 from trainer.home import Home
 
@@ -31,20 +29,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page(qtbot: QtBot, home: Home, train_engine: Engine, folder: Path) -> DatasetPage:
-    made = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(made)
-    made.resize(SMALL, 660)
-    made.show()
-    with qtbot.waitSignals([made.folder.opened, made.folder.read, made.folder.examined]):
-        made.open_folder(folder)
-    qtbot.waitUntil(lambda: made._pictures.rowCount() == len(NAMES) and not made._errands)
+    made = unopened(qtbot, home, train_engine, (SMALL, 660))
+    open_folder(qtbot, made, folder)
     return made
-
-
-def select(page: DatasetPage, *rows: int) -> None:
-    page.grid.go_to(rows[0])
-    for row in rows[1:]:
-        page.grid.selectionModel().select(page._pictures.index(row), QItemSelectionModel.SelectionFlag.Select)
 
 
 @pytest.mark.parametrize("panel", ["prepare", "change_captions", "move_thresholds", "export", "compare", "buckets"])

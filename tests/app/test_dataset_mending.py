@@ -4,18 +4,17 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.models_list import Models
 from app.pages.dataset import DatasetPage
 from app.pages.dataset_listing import ONLY_FILES
 from app.pages.dataset_mending import NO_REJECTS
-from app.queue import Queue
 from app.widgets.problem_strip import NAMED
+from tests.app.dataset_page import is_quiet, names, open_folder, opened, problems, select
 from tests.app.stage import Engine
 from trainer.home import Home
 
@@ -34,37 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page(qtbot: QtBot, home: Home, train_engine: Engine, folder: Path) -> DatasetPage:
-    made = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(made)
-    made.resize(1200, 760)
-    made.show()
-    read(qtbot, made, folder)
-    return made
-
-
-def read(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
-    with qtbot.waitSignal(page.folder.examined):
-        page.open_folder(folder)
-    qtbot.waitUntil(lambda: is_quiet(page))
-
-
-def is_quiet(page: DatasetPage) -> bool:
-    """The folder was read, and nothing is searched any more."""
-    return page.folder.report is not None and not page._errands and not page.searching.is_due
-
-
-def names(page: DatasetPage) -> list[str]:
-    return [Path(path).name for path in page._pictures.paths()]
-
-
-def problems(page: DatasetPage) -> dict[str, int]:
-    return dict(page.filter.problems.counts())
-
-
-def select(page: DatasetPage, *rows: int) -> None:
-    page.grid.go_to(rows[0])
-    for row in rows[1:]:
-        page.grid.selectionModel().select(page._pictures.index(row), QItemSelectionModel.SelectionFlag.Select)
+    return opened(qtbot, home, train_engine, folder)
 
 
 def files(folder: Path) -> list[str]:
@@ -77,7 +46,7 @@ def test_files_that_are_no_picture_need_a_look_and_are_named(qtbot: QtBot, page:
     (folder / "5.png").write_bytes(b"no picture at all")
     (folder / "5.txt").write_text("cat\n", encoding="utf-8")
     (folder / "orphan.txt").write_text("a caption without a picture\n", encoding="utf-8")
-    read(qtbot, page, folder)
+    open_folder(qtbot, page, folder)
     assert problems(page) == {"Unreadable": 2, "Orphan caption": 1}
     page.filter.problems.picked.emit("Unreadable")
     qtbot.waitUntil(lambda: names(page) == ["5.png"] and page.strip.isVisible())
@@ -97,7 +66,7 @@ def test_files_that_are_no_picture_need_a_look_and_are_named(qtbot: QtBot, page:
 def test_of_many_files_some_are_named_and_the_others_counted(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
     for number in range(NAMED + 2):
         (folder / f"{number}.heic").write_bytes(b"")
-    read(qtbot, page, folder)
+    open_folder(qtbot, page, folder)
     page.filter.problems.picked.emit("Unreadable")
     qtbot.waitUntil(lambda: page.strip.isVisible())
     assert page.strip._reason.text().startswith("0.heic, 1.heic, 2.heic, 3.heic, 4.heic, 5.heic and 2 more: It is a")
@@ -105,7 +74,7 @@ def test_of_many_files_some_are_named_and_the_others_counted(qtbot: QtBot, page:
 
 def test_a_long_name_does_not_widen_the_page(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
     (folder / f"{'Oesterreich_' * 18}.heic").write_bytes(b"")
-    read(qtbot, page, folder)
+    open_folder(qtbot, page, folder)
     before = page.minimumSizeHint().width()
     page.filter.problems.picked.emit("Unreadable")
     qtbot.waitUntil(lambda: page.strip.isVisible())
@@ -212,7 +181,7 @@ def test_the_picture_stays_shown_after_a_mending_that_finds_nothing_to_do(
     qtbot: QtBot, page: DatasetPage, folder: Path
 ) -> None:
     (folder / "3.txt").write_text("cat, sofa, cat\n", encoding="utf-8")
-    read(qtbot, page, folder)
+    open_folder(qtbot, page, folder)
     page.filter.problems.picked.emit("Repeated tag")
     qtbot.waitUntil(lambda: names(page) == ["3.png"] and bool(page.strip._mendings))
     ((mend, mending),) = page.strip._mendings
@@ -222,6 +191,6 @@ def test_the_picture_stays_shown_after_a_mending_that_finds_nothing_to_do(
     qtbot.waitUntil(lambda: names(page) == PICTURES)
     page.grid.go_to(2)
     page.strip.mending.emit(mending)
-    qtbot.waitUntil(lambda: is_quiet(page) and not page.folder.is_writing)
+    qtbot.waitUntil(lambda: is_quiet(page))
     assert page.inspector.edit.isEnabled()
     assert page.inspector.edit.text() == "cat, sofa"

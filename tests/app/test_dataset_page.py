@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.models_list import Models
 from app.pages.dataset import DatasetPage
-from app.queue import Queue
+from tests.app.dataset_page import is_quiet, names, open_folder, opened, problems, select, unopened
 from tests.app.stage import Engine
 from trainer.contract.caption import CaptionJob, FileName
 from trainer.contract.events import Captioned
@@ -40,37 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page(qtbot: QtBot, home: Home, train_engine: Engine, folder: Path) -> DatasetPage:
-    made = make(home, train_engine)
-    qtbot.addWidget(made)
-    made.resize(1200, 760)
-    made.show()
-    with qtbot.waitSignals([made.folder.opened, made.folder.read, made.folder.examined]):
-        made.open_folder(folder)
-    qtbot.waitUntil(lambda: names(made) == list(CAPTIONS) and problems(made) != {} and quiet(made))
-    return made
-
-
-def make(home: Home, engine: Engine) -> DatasetPage:
-    return DatasetPage(home, Models(home), Queue(engine, home))  # pyright: ignore[reportArgumentType]
-
-
-def names(page: DatasetPage) -> list[str]:
-    return [Path(path).name for path in page._pictures.paths()]
-
-
-def problems(page: DatasetPage) -> dict[str, int]:
-    return dict(page.filter.problems.counts())
-
-
-def quiet(page: DatasetPage) -> bool:
-    """Nothing is being searched any more."""
-    return not page._errands and not page.searching.is_due
-
-
-def select(page: DatasetPage, *rows: int) -> None:
-    page.grid.go_to(rows[0])
-    for row in rows[1:]:
-        page.grid.selectionModel().select(page._pictures.index(row), QItemSelectionModel.SelectionFlag.Select)
+    return opened(qtbot, home, train_engine, folder)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -107,7 +76,7 @@ def test_a_click_on_a_tag_finds_it_whatever_signs_it_has_and_another_leaves_it(
 ) -> None:
     page.folder.edit("Added", AddTags((tag,)), [1])
     page.folder.edit("Added", AddTags(("whatX", "aXb", "saber (fate)")), [3])
-    qtbot.waitUntil(lambda: tag in dict(page.filter.tags.counts()) and quiet(page))
+    qtbot.waitUntil(lambda: tag in dict(page.filter.tags.counts()) and is_quiet(page))
     page.filter.tags.picked.emit(tag)
     qtbot.waitUntil(lambda: names(page) == ["2.png"])
     page.filter.tags.picked.emit(tag)
@@ -187,12 +156,11 @@ def test_stars_and_flags_are_kept(
     QTest.keyClick(page.grid, Qt.Key.Key_4)
     QTest.keyClick(page.grid, Qt.Key.Key_P)
     qtbot.waitUntil(lambda: not page.folder.is_writing)
-    again = make(home, train_engine)
-    qtbot.addWidget(again)
+    again = unopened(qtbot, home, train_engine)
     with qtbot.waitSignal(again.folder.opened):
         again.folder.open(folder)
     assert [(row.stars, row.flag) for row in again.folder.rows] == [(0, ""), (4, "pick"), (0, ""), (0, "")]
-    qtbot.waitUntil(lambda: not again.folder._reading)
+    qtbot.waitUntil(lambda: is_quiet(again))
 
 
 def test_next_without_caption(page: DatasetPage) -> None:
@@ -295,9 +263,8 @@ def test_what_was_typed_goes_to_the_folder_it_was_typed_in(
     Image.new("RGB", (600, 600)).save(other / "1.png")
     select(page, 3)
     page.inspector.edit.setPlainText("a dog")
-    with qtbot.waitSignals([page.folder.opened, page.folder.examined]):
-        page.open_folder(other)
-    qtbot.waitUntil(lambda: names(page) == ["1.png"] and not page.folder.is_writing)
+    open_folder(qtbot, page, other)
+    assert names(page) == ["1.png"]
     assert (folder / "4.txt").read_text(encoding="utf-8").strip() == "a dog"
     assert not (other / "1.txt").exists()
     assert [row.caption for row in page.folder.rows] == [""]
@@ -327,8 +294,7 @@ def test_many_tags_in_a_hurry_and_all_of_them_taken_back(qtbot: QtBot, page: Dat
 
 
 def test_undo_without_a_folder_does_nothing(qtbot: QtBot, home: Home, train_engine: Engine) -> None:
-    empty = make(home, train_engine)
-    qtbot.addWidget(empty)
+    empty = unopened(qtbot, home, train_engine)
     empty.undo()
     empty.redo()
     assert empty.folder.steps() == ()
@@ -359,7 +325,7 @@ def test_a_picture_that_another_program_changed_is_shown_anew(qtbot: QtBot, page
         return large.height() > large.width() and tile is not None and tile.height() > tile.width()
 
     select(page, 1)
-    qtbot.waitUntil(lambda: quiet(page) and page._pictures.index(1).data(Qt.ItemDataRole.DecorationRole) is not None)
+    qtbot.waitUntil(lambda: is_quiet(page) and page._pictures.index(1).data(Qt.ItemDataRole.DecorationRole) is not None)
     assert not stands_upright()
     page.hide()
     Image.new("RGB", (520, 700), (200, 0, 0)).save(folder / "2.png")

@@ -14,8 +14,8 @@ from app.pages.dataset import DatasetPage
 from app.pages.dataset_listing import look
 from app.prepared import prepared_image
 from app.widgets.mask_canvas import MaskCanvas
+from tests.app.dataset_page import opened, select
 from tests.app.stage import Engine
-from tests.app.test_dataset_page import make, quiet, select
 from trainer.dataset.masks import mask_path
 from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes, prepared
 from trainer.home import Home
@@ -41,13 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page(qtbot: QtBot, home: Home, train_engine: Engine, folder: Path) -> DatasetPage:
-    made = make(home, train_engine)
-    qtbot.addWidget(made)
-    made.resize(1200, 760)
-    made.show()
-    with qtbot.waitSignals([made.folder.opened, made.folder.read, made.folder.examined]):
-        made.open_folder(folder)
-    qtbot.waitUntil(lambda: quiet(made) and all(row.width for row in made.folder.rows))
+    made = opened(qtbot, home, train_engine, folder)
     select(made, 0)
     return made
 
@@ -326,4 +320,4 @@ def test_the_recipes_of_one_folder_stay_with_it(qtbot: QtBot, page: DatasetPage,
     assert json.loads((folder / ".gesso" / "recipes.json").read_text("utf-8"))["recipes"].keys() == {"1.png"}
     assert page.folder.preparing.recipe(0) == AS_IT_IS
     assert not page.close_up.is_preparing
-    qtbot.waitUntil(lambda: quiet(page))
+    qtbot.waitUntil(lambda: not page._errands and not page.searching.is_due)

@@ -12,10 +12,9 @@ from pytestqt.qtbot import QtBot
 from app import dataset_outside
 from app.dataset_reading import Opened
 from app.errand import Errand
-from app.models_list import Models
 from app.pages.dataset import DatasetPage
-from app.queue import Queue
 from app.window import MainWindow
+from tests.app.dataset_page import is_quiet, names, open_folder, opened, select
 from tests.app.stage import Engine
 from trainer.dataset.items import scan
 from trainer.home import Home
@@ -38,34 +37,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page(qtbot: QtBot, home: Home, train_engine: Engine, folder: Path) -> DatasetPage:
-    made = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(made)
-    made.resize(1200, 760)
-    made.show()
-    open_folder(qtbot, made, folder)
-    return made
-
-
-def open_folder(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
-    with qtbot.waitSignals([page.folder.opened, page.folder.read, page.folder.examined]):
-        page.open_folder(folder)
-    qtbot.waitUntil(lambda: len(names(page)) == COUNT and quiet(page))
-
-
-def names(page: DatasetPage) -> list[str]:
-    return [Path(path).name for path in page._pictures.paths()]
-
-
-def quiet(page: DatasetPage) -> bool:
-    return not page._errands and not page.searching.is_due and not page.folder._reading
-
-
-def select(page: DatasetPage, *paths: Path) -> None:
-    page.grid.set_view({"current": str(paths[0]), "selected": list(map(str, paths)), "scroll": None})
+    return opened(qtbot, home, train_engine, folder)
 
 
 def test_a_caption_that_another_program_wrote_is_shown(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
-    select(page, folder / "1.png")
+    select(page, 1)
     (folder / "1.txt").write_bytes(b"dog, hat\n")
     (folder / "4.txt").unlink()
     with qtbot.waitSignals([page.folder.looked, page.folder.changed]):
@@ -76,7 +52,7 @@ def test_a_caption_that_another_program_wrote_is_shown(qtbot: QtBot, page: Datas
 
 
 def test_what_is_being_typed_is_left_alone(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
-    select(page, folder / "1.png")
+    select(page, 1)
     page.inspector.edit.setPlainText("a cat with")
     (folder / "1.txt").write_bytes(b"dog\n")
     (folder / "0.png").unlink()
@@ -92,7 +68,7 @@ def test_what_is_being_typed_is_left_alone(qtbot: QtBot, page: DatasetPage, fold
 def test_pictures_that_came_and_went_are_said_and_the_selection_stays(
     qtbot: QtBot, page: DatasetPage, folder: Path
 ) -> None:
-    select(page, folder / "2.png", folder / "3.png")
+    select(page, 2, 3)
     said: list[str] = []
     page.said.connect(said.append)
     for number in (0, 1):
@@ -104,7 +80,7 @@ def test_pictures_that_came_and_went_are_said_and_the_selection_stays(
     qtbot.waitUntil(lambda: names(page) == ["2.png", "3.png", "4.png", "new.png"])
     assert said == ["1 picture came, 2 went."]
     assert {Path(path).name for path in page.grid.selected_paths()} == {"2.png", "3.png"}
-    qtbot.waitUntil(lambda: quiet(page))
+    qtbot.waitUntil(lambda: is_quiet(page))
     with qtbot.assertNotEmitted(page.folder.opened), qtbot.waitSignal(page.folder.looked):
         page.look_again()
 
@@ -125,10 +101,10 @@ def test_pictures_that_came_while_captions_were_changed_are_shown_afterwards(
 def test_what_gesso_wrote_itself_is_no_news(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
     (folder / "3.txt").unlink()
     open_folder(qtbot, page, folder)
-    select(page, folder / "3.png")
+    select(page, 3)
     with qtbot.waitSignal(page.folder.changed):
         page.selection.add_tag("hat")
-    qtbot.waitUntil(lambda: quiet(page))
+    qtbot.waitUntil(lambda: is_quiet(page))
     with qtbot.waitSignal(page.folder.looked) as looked:
         page.look_again()
     assert looked.args == [dataset_outside.Outside(page.folder.book)]
@@ -182,7 +158,7 @@ def test_an_export_and_a_batch_read_the_disk_first(
 ) -> None:
     monkeypatch.setattr("app.widgets.export_panel.open_folder", lambda _folder: None)
     page.export()
-    qtbot.waitUntil(lambda: page.exporting._working is None and quiet(page))
+    qtbot.waitUntil(lambda: page.exporting._working is None and is_quiet(page))
     (folder / "0.txt").write_bytes(b"dog\n")
     with qtbot.waitSignal(page.exporting.left):
         page.exporting.write()
@@ -218,7 +194,7 @@ def test_where_a_folder_can_not_be_opened_the_one_before_stays(
     with qtbot.waitSignals([page.folder.trouble, page.folder.read, page.folder.examined]):
         page.open_folder(tmp_path / "nowhere")
     assert page.folder.folder == folder
-    select(page, folder / "2.png")
+    select(page, 2)
     qtbot.waitUntil(page.inspector.edit.isEnabled)
     page.inspector.edit.setPlainText("a red cat")
     with qtbot.waitSignal(page.folder.changed):

@@ -12,11 +12,10 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.dataset_reading import Opened
-from app.models_list import Models
 from app.pages.dataset import DatasetPage
 from app.pages.dataset_shown import STILL_READING
-from app.queue import Queue
 from app.window import MainWindow
+from tests.app.dataset_page import is_quiet, open_folder, opened, unopened
 from tests.app.stage import Engine
 from trainer.dataset.book import Change
 from trainer.home import Home
@@ -38,29 +37,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page(qtbot: QtBot, home: Home, train_engine: Engine, folder: Path) -> DatasetPage:
-    made = unopened(qtbot, home, train_engine)
-    open_folder(qtbot, made, folder)
+    made = opened(qtbot, home, train_engine, folder)
     made.grid.go_to(0)
     return made
-
-
-def unopened(qtbot: QtBot, home: Home, engine: Engine) -> DatasetPage:
-    made = DatasetPage(home, Models(home), Queue(engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(made)
-    made.resize(1200, 760)
-    made.show()
-    made.activateWindow()
-    return made
-
-
-def open_folder(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
-    with qtbot.waitSignals([page.folder.opened, page.folder.read, page.folder.examined]):
-        page.open_folder(folder)
-    qtbot.waitUntil(lambda: page.grid.model().rowCount() > 0 and is_quiet(page))
-
-
-def is_quiet(page: DatasetPage) -> bool:
-    return not page._errands and not page.searching.is_due and not page.folder.is_writing
 
 
 def type_behind(page: DatasetPage, words: str) -> None:

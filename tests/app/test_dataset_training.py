@@ -6,9 +6,8 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from app.models_list import Models
 from app.pages.dataset import DatasetPage
-from app.queue import Queue
+from tests.app.dataset_page import names, open_folder, unopened
 from tests.app.stage import Engine
 from trainer.contract.train import TrainJob
 from trainer.home import Home
@@ -28,12 +27,9 @@ def page(qtbot: QtBot, home: Home, train_engine: Engine, tmp_path: Path) -> Data
     for name, size in SIZES.items():
         Image.new("RGB", size, (90, 120, 60)).save(folder / name)
         (folder / name).with_suffix(".txt").write_text("cat, sofa, hat\n", encoding="utf-8")
-    made = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(made)
-    made.resize(1200, 760)
-    made.show()
-    with qtbot.waitSignals([made.folder.examined, made.views.training.worked_out]):
-        made.open_folder(tmp_path)
+    made = unopened(qtbot, home, train_engine)
+    with qtbot.waitSignal(made.views.training.worked_out):
+        open_folder(qtbot, made, tmp_path)
     qtbot.waitUntil(lambda: made.views.buckets.table.model().rowCount() == 2)
     return made
 
@@ -80,7 +76,7 @@ def test_a_click_on_a_bucket_shows_its_pictures(page: DatasetPage, qtbot: QtBot)
     table = page.views.buckets.table
     table.clicked.emit(table.model().index(1, 0))
     assert page.filter.query == "bucket:704x320"
-    qtbot.waitUntil(lambda: [Path(path).name for path in page._pictures.paths()] == ["3.png"])
+    qtbot.waitUntil(lambda: names(page) == ["3.png"])
     assert page.grid.isVisible()
 
 

@@ -7,10 +7,9 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from app.models_list import Models
 from app.pages.dataset import DatasetPage
-from app.queue import Queue
 from app.widgets.threshold_panel import NOBODY
+from tests.app.dataset_page import opened
 from tests.app.stage import Engine
 from trainer.dataset.readings import Readings
 from trainer.dataset.tag_scores import Reading
@@ -38,13 +37,7 @@ def tagged(folder: Path, *models: str) -> None:
 
 @pytest.fixture
 def page(qtbot: QtBot, home: Home, train_engine: Engine, folder: Path) -> Iterator[DatasetPage]:
-    made = DatasetPage(home, Models(home), Queue(train_engine, home))  # pyright: ignore[reportArgumentType]
-    qtbot.addWidget(made)
-    made.resize(1200, 760)
-    made.show()
-    with qtbot.waitSignals([made.folder.opened, made.folder.read, made.folder.examined]):
-        made.open_folder(folder)
-    qtbot.waitUntil(lambda: made._pictures.rowCount() == 2)
+    made = opened(qtbot, home, train_engine, folder)
     yield made
     made.stop_work()
 

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.pages.train import TrainPage
 from app.pages.train_health import Badge, HealthBadges, badges_of
 from app.window import MainWindow
+from tests.app.dataset_page import names
 from trainer.contract.common import Size
 from trainer.dataset.health import examine
 from trainer.dataset.items import scan
@@ -103,4 +104,4 @@ def test_a_badge_opens_the_page_dataset_at_its_pictures(window: MainWindow, qtbo
     with qtbot.waitSignal(window.dataset.folder.examined):
         made.click()
     assert window.settings.page == "dataset"
-    qtbot.waitUntil(lambda: [Path(path).name for path in window.dataset._pictures.paths()] == ["5.png"])
+    qtbot.waitUntil(lambda: names(window.dataset) == ["5.png"])
