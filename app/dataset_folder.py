@@ -35,10 +35,10 @@ class DatasetFolder(QObject):
     were; `changed` carries the places whose caption, stars or flag are others now, `ahead` those whose rows show
     already what is still to be written; `trouble` a sentence, and `stuck` one that says why a step was not taken back,
     or not done again, because other programs changed files. `prepared` carries the places whose recipe is another now,
-    `masked` those with another mask. `refused`: a caption that was typed and could not be written: the path of its
-    picture, the Change, and why. `progressed`: how many files of what is being written are, and of how many; `rested`:
-    nothing is being written any more. `examined`: the health check is through, and `report` has what it found;
-    `looked` carries what other programs did to the folder meanwhile."""
+    `masked` those with another mask, and the Painted that it is, or None. `refused`: a caption that was typed and could
+    not be written: the path of its picture, the Change, and why. `progressed`: how many files of what is being written
+    are, and of how many; `rested`: nothing is being written any more. `examined`: the health check is through, and
+    `report` has what it found; `looked` carries what other programs did to the folder meanwhile."""
 
     opening = Signal()
     opened = Signal()
@@ -46,7 +46,7 @@ class DatasetFolder(QObject):
     changed = Signal(object)
     ahead = Signal(object)
     prepared = Signal(object)
-    masked = Signal(object)
+    masked = Signal(object, object)
     trouble = Signal(str)
     stuck = Signal(str)
     refused = Signal(str, object, str)
@@ -357,8 +357,8 @@ class DatasetFolder(QObject):
                 self.open(asked.book.dataset.folder)
             case Written() if is_open:
                 self._take_written(asked.work, outcome)
-            case Prepared(places=places, are_masks=True) if is_open:
-                self.masked.emit(places)
+            case Prepared(places=places, are_masks=True, painted=painted) if is_open:
+                self.masked.emit(places, painted)
             case Prepared(places=places) if is_open:
                 self._take_prepared(places)
             case _:

@@ -6,7 +6,8 @@ from pathlib import Path
 from app.dataset_preparing import Prepared
 from app.dataset_reading import AT_ONCE, Opened, measure_one
 from app.errand import Errand
-from trainer.dataset.book import CaptionBook, caption_path_of
+from trainer.dataset.book import CaptionBook
+from trainer.dataset.caption_files import caption_path_of
 from trainer.dataset.items import Dataset, scan
 from trainer.dataset.masks import has_mask
 from trainer.files import stamp_of

@@ -1,7 +1,7 @@
 """How the pictures of the open dataset are prepared: their recipes and masks, changed in the pool."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ from app.masks import marks_anything
 from app.prepared import laid_back, to_grey
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook
-from trainer.dataset.masks import write_mask
+from trainer.dataset.masks import has_mask, mask_file
 from trainer.dataset.pictures import Size
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
@@ -29,6 +29,8 @@ class Prepared:
 
     places: tuple[int, ...]
     are_masks: bool = False
+    painted: "Painted | None" = None
+    """What was painted here, if the mask was; None where the mask is another for any other reason."""
     trouble: str = ""
     """Why the disk refused it; the pictures are prepared as before then."""
 
@@ -45,14 +47,14 @@ class Painted:
     def upright(self) -> QImage:
         return laid_back(self.left_out, self.recipe)
 
-    def mask(self) -> Image.Image | None:
+    def file(self) -> bytes | None:
         """As it is written: white is trained on. None: all of it is."""
         if not marks_anything(self.left_out):
             return None
         mask = self.upright().copy()
         mask.invertPixels()
         grey = to_grey(mask)
-        return grey if grey.size == self.size else grey.resize(self.size, Image.Resampling.BILINEAR)
+        return mask_file(grey if grey.size == self.size else grey.resize(self.size, Image.Resampling.BILINEAR))
 
 
 class Opened(Protocol):
@@ -130,9 +132,10 @@ class Preparing:
             {place: self.recipe(place).then_mirrored(self.own_size(place)) for place in self._known(places)},
         )
 
-    def write_mask(self, place: int, path: Path, painted: Painted) -> None:
-        """With nothing left out there is no mask."""
-        self._put(partial(self._masked, place, path, painted))
+    def write_mask(self, place: int, painted: Painted, merge: str) -> None:
+        """With nothing left out there is no mask. With the same `merge` as the mask before it, it is a part of its
+        step."""
+        self._put(partial(self._masked, place, painted, merge))
 
     def _known(self, places: Sequence[int]) -> list[int]:
         """Those whose crop can follow a turn: it needs their size."""
@@ -158,10 +161,19 @@ class Preparing:
         names = enumerate(row.relative for row in self._rows)
         return tuple(place for place, name in names if before.of(name) != self._stored.of(name))
 
-    def _masked(self, place: int, path: Path, painted: Painted, _errand: Errand) -> Prepared:
-        write_mask(path, painted.mask())
-        (self.masked.add if marks_anything(painted.left_out) else self.masked.discard)(place)
-        return Prepared((place,), are_masks=True)
+    def _masked(self, place: int, painted: Painted, merge: str, _errand: Errand) -> Prepared:
+        name = self._book.dataset.items[place].name
+        file = painted.file()
+        title = f"Masked {name}" if file else f"Took the mask of {name} away"
+        self._book.mask(title, {place: file}, merge=merge)
+        return replace(self.look_at_masks([place]), painted=painted)
+
+    def look_at_masks(self, places: Sequence[int]) -> Prepared:
+        """These have other masks, or have one no more."""
+        items = self._book.dataset.items
+        for place in places:
+            (self.masked.add if has_mask(items[place]) else self.masked.discard)(place)
+        return Prepared(tuple(places), are_masks=True)
 
     def words(self, place: int) -> str:
         """What was done to a picture: `cropped, masked`; "" for nothing."""

@@ -90,13 +90,13 @@ def turn(
     *,
     leave_changed: bool = False,
 ) -> Written | Prepared:
-    """Undo or redo what is next: a change of recipes, or of captions."""
+    """Undo or redo what is next: a change of captions, of masks or of recipes."""
     try:
         step = take(leave_changed=leave_changed, watch=_watch(errand))
     except ChangedOutside as error:
         return Written(_as_they_are(book, book.places_of(error.paths)).captions, stuck=error.title)
     if step is not None and not step.captions:
-        return Prepared(preparing.reread())
+        return preparing.look_at_masks(step.masked) if step.masked else Prepared(preparing.reread())
     return _as_they_are(book, [change.place for change in step.changes] if step is not None else ())
 
 

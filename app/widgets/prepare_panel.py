@@ -34,8 +34,8 @@ from trainer.dataset.recipes import AS_IT_IS, Recipe
 Mode = Literal["crop", "mask"]
 SIDES: dict[Mode, int] = {"crop": 1600, "mask": 4096}
 """Pixels of the longer side of the picture as it is shown. A mask of a larger picture is coarser than the picture."""
-REST = 1500
-"""Milliseconds without a stroke until the mask is written."""
+REST = 5000
+"""Milliseconds without a stroke until the mask is written, and stands in the history once more."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,12 @@ class PreparePanel(QWidget):
         self._is_painted = False
         self._longest = 0
         """Pixels of the longer side of the last picture that was painted on."""
-        self._unwritten: dict[int, list[Painted]] = {}
-        """Masks on their way to the disk, or refused by it, by place; the last of each is what the picture has."""
+        self._unwritten: dict[int, Painted] = {}
+        """Masks on their way to the disk, or refused by it, by place."""
         self._errands: dict[int, Errand] = {}
         self._numbers = itertools.count(1)
+        self._shown_as = 0
+        """The number of the errand that reads, or read, what is shown: what is painted on it is one step."""
         self._buckets = Buckets.around(TRAINING_SIDE)
         self.crop_canvas, self.mask_canvas = CropCanvas(self._buckets), MaskCanvas()
         self.crop_bar, self.mask_bar = CropBar(), MaskBar(self.mask_canvas)
@@ -86,7 +88,7 @@ class PreparePanel(QWidget):
         self.crop_bar.mirrored.connect(self.mirror)
         self.crop_bar.reset.connect(self.reset)
         folder.prepared.connect(self._prepared)
-        folder.masked.connect(self._mask_written)
+        folder.masked.connect(self._masked)
         folder.opened.connect(self._forget)
 
     # ---- Which picture
@@ -151,10 +153,10 @@ class PreparePanel(QWidget):
             return
         self._is_shown = False
         self._recipe = self._folder.preparing.recipe(self._place)
-        painted = self._unwritten.get(self._place, [None])[-1]
+        painted = self._unwritten.get(self._place)
         for errand in self._errands.values():
             errand.cancel()
-        number = next(self._numbers)
+        self._shown_as = number = next(self._numbers)
         errand = Errand(number, partial(_read, self._path, self._recipe, self._mode, painted))
         errand.told.done.connect(self._show)
         errand.told.failed.connect(self._failed)
@@ -257,27 +259,29 @@ class PreparePanel(QWidget):
         if self._is_painted:
             self._is_painted = False
             painted = Painted(self.mask_canvas.marked(), self._recipe, self._size)
-            self._unwritten.setdefault(self._place, []).append(painted)
-            self._folder.preparing.write_mask(self._place, self._path, painted)
+            self._unwritten[self._place] = painted
+            self._folder.preparing.write_mask(self._place, painted, f"mask {self._shown_as}")
 
-    @Slot(object)
-    def _mask_written(self, places: tuple[int, ...]) -> None:
+    @Slot(object, object)
+    def _masked(self, places: tuple[int, ...], painted: Painted | None) -> None:
+        """Painted here and written; or another mask for any other reason, as when a step is undone."""
         for place in places:
-            waiting = self._unwritten.get(place, [])
-            del waiting[:1]
-            if not waiting:
+            if self._unwritten.get(place) is painted:
                 self._unwritten.pop(place, None)
+        is_shown = self._place in places and self._mode == "mask" and self.isVisible()
+        if painted is None and is_shown and not self._is_painted:
+            self._read()
 
     def undo(self) -> bool:
         """Take the last stroke back. False where that is not what undo is about."""
-        if self._mode == "mask" and self.mask_canvas.can_undo:
+        if self._mode == "mask" and self._is_shown and self.mask_canvas.can_undo:
             self.mask_canvas.undo()
             return True
         self.crop_canvas.settle()
         return False
 
     def redo(self) -> bool:
-        if self._mode == "mask" and self.mask_canvas.can_redo:
+        if self._mode == "mask" and self._is_shown and self.mask_canvas.can_redo:
             self.mask_canvas.redo()
             return True
         return False

@@ -256,6 +256,54 @@ def test_what_is_painted_counts_as_much_as_was_chosen_and_can_be_undone(
     assert Image.open(mask_path(folder / "1.png")).getextrema() == (102, 102)
 
 
+def test_masks_are_steps_like_all_others(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    prepare(qtbot, page, "mask")
+    panel = page.preparing
+    for place in ((300, 200), (600, 400)):
+        paint(panel.mask_canvas, *place)
+        with qtbot.waitSignal(page.folder.masked):
+            panel.finish()
+    QTest.keyClick(panel.mask_canvas, Qt.Key.Key_PageDown)
+    shown(qtbot, page)
+    assert [step.title for step in page.folder.steps()] == ["Masked 1.png"]
+    page.back()
+    with qtbot.waitSignal(page.folder.masked, check_params_cb=lambda places, _painted: places == (0,)):
+        page.undo()
+    assert not mask_path(folder / "1.png").exists()
+    assert page.folder.preparing.words(0) == ""
+    with qtbot.waitSignal(page.folder.masked):
+        page.redo()
+    mask = Image.open(mask_path(folder / "1.png"))
+    assert (mask.getpixel((300, 200)), mask.getpixel((600, 400)), mask.getpixel((900, 100))) == (0, 0, 255)
+    assert page.folder.preparing.words(0) == "masked"
+
+
+def test_a_mask_that_is_undone_while_it_is_shown_is_shown_as_it_is(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    prepare(qtbot, page, "mask")
+    canvas = page.preparing.mask_canvas
+    paint(canvas, 300, 200)
+    for key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):  # its strokes are forgotten
+        QTest.keyClick(canvas, key)
+        shown(qtbot, page)
+    assert canvas.marked().pixelColor(300, 200).value() == 255
+    page.undo()
+    qtbot.waitUntil(lambda: page.preparing._is_shown and canvas.marked().pixelColor(300, 200).value() == 0)
+    assert not mask_path(folder / "1.png").exists()
+
+
+def test_all_strokes_taken_back_leave_no_step(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    prepare(qtbot, page, "mask")
+    panel = page.preparing
+    paint(panel.mask_canvas, 300, 200)
+    for act in (panel.finish, page.undo, panel.finish):
+        act()
+        qtbot.waitUntil(lambda: not page.folder.is_writing)
+    assert page.folder.steps() == ()
+    assert not mask_path(folder / "1.png").exists()
+
+
 def test_a_mask_is_there_again_before_and_after_it_is_written(qtbot: QtBot, page: DatasetPage) -> None:
     prepare(qtbot, page, "mask")
     canvas = page.preparing.mask_canvas

@@ -126,7 +126,7 @@ def test_a_folder_that_is_gone_is_said_and_its_captions_stay(qtbot: QtBot, page:
 
 def test_masks_that_came_and_went_and_pictures_that_were_changed(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
     Image.new("L", (600, 520)).save(folder / "1-masklabel.png")
-    with qtbot.waitSignal(page.folder.masked, check_params_cb=lambda places: places == (1,)):
+    with qtbot.waitSignal(page.folder.masked, check_params_cb=lambda places, _painted: places == (1,)):
         page.look_again()
     assert page.folder.preparing.words(1) == "masked"
     (folder / "1-masklabel.png").unlink()

@@ -236,7 +236,7 @@ def test_what_a_power_cut_emptied_comes_back(folder: Path) -> None:
     (folder / "2.txt").write_bytes(b"by another")
     (folder / "3.txt").unlink()
     book = opened(folder)
-    assert "2 captions" in book.notes[0]
+    assert "2 files" in book.notes[0]
     assert [book.caption(place).text for place in range(4)] == [wanted[0], wanted[1], "by another", ""]
     (folder / "0.txt").write_bytes(b"")
     assert opened(folder).notes == ()

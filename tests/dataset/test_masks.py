@@ -1,14 +1,12 @@
-"""Masks are found by OneTrainer's name, read in the picture's geometry, and written and taken away whole."""
+"""Masks are found by OneTrainer's name, and read in the picture's geometry."""
 
 from pathlib import Path
 
 import pytest
-import send2trash
 from PIL import Image
 
-from trainer.contract.errors import UserError
 from trainer.dataset.items import scan
-from trainer.dataset.masks import mask_path, read_mask, write_mask
+from trainer.dataset.masks import mask_file, mask_path, read_mask
 from trainer.dataset.pictures import PictureError, Size
 
 SIZE = Size(4, 2)
@@ -24,7 +22,7 @@ def test_a_mask_has_onetrainers_name_and_is_no_picture_of_the_dataset(tmp_path: 
     picture = tmp_path / "my cat.1.JPG"
     Image.new("RGB", SIZE).save(picture, "JPEG")
     assert read_mask(picture, SIZE) is None
-    write_mask(picture, Image.new("L", SIZE, 77))
+    mask_path(picture).write_bytes(mask_file(Image.new("L", SIZE, 77)))
     assert mask_path(picture) == tmp_path / "my cat.1-masklabel.png"
     assert pixels(read_mask(picture, SIZE)) == [77] * 8
     assert [item.relative for item in scan(tmp_path).items] == ["my cat.1.JPG"]
@@ -34,7 +32,7 @@ def test_greys_come_back_as_they_were_also_from_colours(tmp_path: Path) -> None:
     """OneTrainer's own tools save masks as RGB."""
     picture = tmp_path / "a.png"
     greys = Image.frombytes("L", SIZE, bytes([0, 1, 64, 100, 128, 200, 254, 255]))
-    write_mask(picture, greys)
+    mask_path(picture).write_bytes(mask_file(greys))
     with Image.open(mask_path(picture)) as written:
         assert (written.mode, written.format) == ("L", "PNG")
     assert pixels(read_mask(picture, SIZE)) == list(greys.tobytes())
@@ -46,9 +44,9 @@ def test_a_mask_in_another_size_is_stretched_over_the_picture(tmp_path: Path) ->
     picture = tmp_path / "a.png"
     halves = Image.new("L", (40, 20), 255)
     halves.paste(0, (0, 0, 20, 20))
-    write_mask(picture, halves)
+    mask_path(picture).write_bytes(mask_file(halves))
     assert pixels(read_mask(picture, SIZE)) == pytest.approx([0, 0, 255, 255] * 2, abs=32)
-    write_mask(picture, Image.new("L", (1, 1), 9))
+    mask_path(picture).write_bytes(mask_file(Image.new("L", (1, 1), 9)))
     assert pixels(read_mask(picture, SIZE)) == [9] * 8
 
 
@@ -57,24 +55,3 @@ def test_a_broken_mask_is_said(tmp_path: Path) -> None:
     mask_path(picture).write_bytes(b"\x89PNG\r\n\x1a\nno")
     with pytest.raises(PictureError, match="a-masklabel"):
         read_mask(picture, SIZE)
-
-
-def test_a_mask_goes_to_the_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture = tmp_path / "a.png"
-    write_mask(picture, None)
-    write_mask(picture, Image.new("L", SIZE))
-    monkeypatch.setattr(send2trash, "send2trash", lambda path: Path(path).rename(tmp_path / "trash"))
-    write_mask(picture, None)
-    assert [path.name for path in tmp_path.iterdir()] == ["trash"]
-
-
-def test_a_trash_that_refuses_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> None:
-        raise OSError("no trash here")
-
-    picture = tmp_path / "a.png"
-    write_mask(picture, Image.new("L", SIZE))
-    monkeypatch.setattr(send2trash, "send2trash", refuse)
-    with pytest.raises(UserError, match="could not be moved"):
-        write_mask(picture, None)
-    assert read_mask(picture, SIZE) is not None

@@ -1,4 +1,4 @@
-"""Changes of recipes are steps among those of captions: undone in one order, to the byte, after any restart."""
+"""Changes of recipes and masks are steps among those of captions: undone in one order, to the byte, after a restart."""
 
 import json
 import random
@@ -11,6 +11,7 @@ from trainer.dataset.book import CaptionBook, Change
 from trainer.dataset.history import ChangedOutside
 from trainer.dataset.items import scan
 from trainer.dataset.journal import FileChange, Journal, Record
+from trainer.dataset.masks import mask_path
 from trainer.dataset.recipes import AS_IT_IS, RECIPES_PATH, Recipe, Recipes
 from trainer.files import locked
 
@@ -26,8 +27,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def state(folder: Path) -> dict[str, bytes]:
-    """What undo is about: the captions and the recipes."""
-    paths = [*folder.glob("*.txt"), folder / RECIPES_PATH]
+    """What undo is about: the captions, the masks and the recipes."""
+    paths = [*folder.glob("*.txt"), *folder.glob("*-masklabel.png"), folder / RECIPES_PATH]
     return {path.name: path.read_bytes() for path in paths if path.exists()}
 
 
@@ -63,8 +64,12 @@ def test_any_order_of_steps_goes_back_and_forth_to_the_byte(folder: Path) -> Non
     states = [state(folder)]
     for number in range(30):
         place = chance.randrange(3)
-        if chance.random() < 0.5:
+        kind = chance.random()
+        if kind < 0.3:
             book.apply("edit", [Change(place, book.caption(place).text, f"caption {number}")])
+        elif kind < 0.6:
+            has_one = mask_path(book.dataset.items[place].path).exists()
+            book.mask("mask", {place: None if has_one and number % 2 else b"mask %d" % number})
         else:
             book.prepare("prepare", {place: Recipe(chance.randrange(4), False, (number, 0, number + 1, 9))})
         states.append(state(folder))
@@ -75,6 +80,54 @@ def test_any_order_of_steps_goes_back_and_forth_to_the_byte(folder: Path) -> Non
     for expected in states[1:]:
         assert book.redo() is not None
         assert state(folder) == expected
+
+
+def test_masks_say_where_they_are_and_are_undone_after_a_restart(folder: Path) -> None:
+    theirs = folder / "b-masklabel.png"
+    theirs.write_bytes(b"painted by another program")
+    step = CaptionBook(scan(folder)).mask("painted", {2: b"mask", 1: None}, source="command line")
+    assert step is not None
+    assert (step.masked, step.changes, step.captions, step.source) == ((1, 2), (), 0, "command line")
+    assert (theirs.exists(), (folder / "c-masklabel.png").read_bytes()) == (False, b"mask")
+    undone = CaptionBook(scan(folder)).undo()
+    assert undone is not None
+    assert undone.masked == (1, 2)
+    assert (theirs.read_bytes(), (folder / "c-masklabel.png").exists()) == (b"painted by another program", False)
+
+
+def test_strokes_of_one_mask_are_one_step_and_all_of_them_taken_back_none(folder: Path) -> None:
+    book, path = CaptionBook(scan(folder)), folder / "a-masklabel.png"
+    for stroke in (b"one", b"two", b"three"):
+        book.mask("painted", {0: stroke}, merge="a")
+    assert [step.title for step in book.done] == ["painted"]
+    assert book.mask("painted", {0: b"three"}, merge="a") is None
+    book.mask("painted", {0: None}, merge="a")
+    assert (book.done, path.exists()) == ((), False)
+    book.redo()
+    assert path.read_bytes() == b"three"
+    book.mask("painted", {0: b"four"}, merge="a again")
+    assert len(book.done) == 2
+    book.undo()
+    assert path.read_bytes() == b"three"
+
+
+def test_masks_that_differ_only_far_from_their_beginning_are_others(folder: Path) -> None:
+    book = CaptionBook(scan(folder))
+    head = bytes(100_000)
+    (folder / "a-masklabel.png").write_bytes(head + b"1")
+    book.mask("painted", {0: head + b"2"}, merge="a")
+    book.mask("painted", {0: head + b"3"}, merge="a")
+    assert len(book.done) == 1
+    book.undo()
+    assert (folder / "a-masklabel.png").read_bytes() == head + b"1"
+
+
+def test_a_mask_that_can_not_be_written_is_said(folder: Path) -> None:
+    (folder / "a-masklabel.png").mkdir()
+    book = CaptionBook(scan(folder))
+    with pytest.raises(UserError, match=r"a-masklabel\.png can't be written"):
+        book.mask("painted", {0: b"mask"})
+    assert book.done == ()
 
 
 def test_nothing_to_change_is_no_step(folder: Path) -> None:
@@ -105,7 +158,9 @@ def test_a_refusing_disk_changes_nothing(folder: Path) -> None:
     assert (folder / ".gesso").read_bytes() == b"a file stands here"
 
 
-@pytest.mark.parametrize("path", [".gesso/marks.json", "sub/.gesso/recipes.json", "../.gesso/recipes.json"])
+@pytest.mark.parametrize(
+    "path", [".gesso/marks.json", "sub/.gesso/recipes.json", "../.gesso/recipes.json", "../a-masklabel.png", "a.png"]
+)
 def test_a_journal_from_elsewhere_writes_no_other_file(folder: Path, path: str) -> None:
     journal = Journal(folder)
     with locked(journal.path):

@@ -18,7 +18,7 @@ from trainer.contract.errors import UserError
 from trainer.contract.train import Autoencoder, Loss, Output
 from trainer.dataset.buckets import Buckets, Placement
 from trainer.dataset.check import Examined, check
-from trainer.dataset.masks import mask_path, write_mask
+from trainer.dataset.masks import mask_file, mask_path
 from trainer.dataset.pictures import PictureError, Size
 from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
 from trainer.home import Home
@@ -67,7 +67,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "masked"
     folder.mkdir()
     Image.effect_noise((64, 48), 90).convert("RGB").save(folder / "a.png")
-    write_mask(folder / "a.png", spotted((64, 48)))
+    mask_path(folder / "a.png").write_bytes(mask_file(spotted((64, 48))))
     return folder
 
 
@@ -75,8 +75,8 @@ def folder(tmp_path: Path) -> Path:
 def test_recipes_train_as_pictures_that_were_cropped_by_hand(
     model: Path, pictures: Path, tmp_path: Path, home: Home, crop: str
 ) -> None:
-    write_mask(pictures / "1.png", spotted((64, 64)))
-    write_mask(pictures / "2.png", spotted((96, 48)))
+    mask_path(pictures / "1.png").write_bytes(mask_file(spotted((64, 64))))
+    mask_path(pictures / "2.png").write_bytes(mask_file(spotted((96, 48))))
     ready = tmp_path / "ready"
     shutil.copytree(pictures, ready)
     for name, recipe in RECIPES.items():
@@ -113,18 +113,18 @@ def _turn(folder: Path) -> None:
 
 
 def _mask(folder: Path) -> None:
-    write_mask(folder / "3.png", Image.new("L", (64, 64), 9))
+    mask_path(folder / "3.png").write_bytes(mask_file(Image.new("L", (64, 64), 9)))
 
 
 def _mask_again(folder: Path) -> None:
-    write_mask(folder / "4.png", Image.new("L", (96, 48), 9))
+    mask_path(folder / "4.png").write_bytes(mask_file(Image.new("L", (96, 48), 9)))
 
 
 @pytest.mark.parametrize(("change", "name"), [(_turn, "3"), (_mask, "3"), (_mask_again, "4")])
 def test_a_run_is_not_resumed_with_another_recipe_or_mask(
     model: Path, pictures: Path, tmp_path: Path, home: Home, change: Callable[[Path], None], name: str
 ) -> None:
-    write_mask(pictures / "4.png", Image.new("L", (96, 48), 200))
+    mask_path(pictures / "4.png").write_bytes(mask_file(Image.new("L", (96, 48), 200)))
     output = Output(name="made", precision="fp32", checkpoint_every=1)
     train(make_job(model, pictures, total=1, output=output), Recorded(tmp_path / "run").run, home)
     change(pictures)
@@ -148,7 +148,7 @@ def test_a_mask_is_averaged_over_each_latent(folder: Path, flip: bool, recipe: R
 
 def test_a_random_part_has_the_same_part_of_the_mask(folder: Path) -> None:
     """The mask is made of the picture itself, so that both must show the same."""
-    write_mask(folder / "a.png", Image.open(folder / "a.png").convert("L"))
+    mask_path(folder / "a.png").write_bytes(mask_file(Image.open(folder / "a.png").convert("L")))
     one = examined(folder, Recipe(1, True, (4, 2, 44, 60)))
     corner = Placement(Size(16, 16), Size(16, 24), (0, 4, 16, 20))
     for seed in range(5):
@@ -201,7 +201,7 @@ def test_without_a_mask_the_loss_is_bit_for_bit_what_it_was(prediction: Any) -> 
 def test_batches_bring_masks_where_there_are_any(
     model: Path, pictures: Path, tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch, cache: bool
 ) -> None:
-    write_mask(pictures / "1.png", Image.new("L", (640, 640), 51))
+    mask_path(pictures / "1.png").write_bytes(mask_file(Image.new("L", (640, 640), 51)))
     seen: dict[str, float] = {}
     unmasked: list[bool] = []
     original = LoraMethod.loss
@@ -227,7 +227,7 @@ def test_masks_that_are_not_used_change_nothing_broken_or_not(
 ) -> None:
     job = make_job(model, pictures, total=2, **fields)
     train(job, Recorded(tmp_path / "without").run, home)
-    write_mask(pictures / "1.png", Image.new("L", (64, 64)))
+    mask_path(pictures / "1.png").write_bytes(mask_file(Image.new("L", (64, 64))))
     mask_path(pictures / "3.png").write_bytes(b"no mask")
     train(job, Recorded(tmp_path / "with").run, home)
     assert equal(weights(tmp_path / "without"), weights(tmp_path / "with"))

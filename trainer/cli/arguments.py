@@ -315,7 +315,7 @@ DATASET_ACTIONS = {
     "edit": "Change captions, after showing them before and after",
     "prepare": "Turn, mirror and crop pictures for training, whose files stay as they are",
     "retag": "Move a tagger's thresholds after it ran, without running it again",
-    "undo": "Take back the last change of captions, or of how pictures are prepared",
+    "undo": "Take back the last change of captions, of masks, or of how pictures are prepared",
     "redo": "Do again what was taken back",
     "tags": "Count the tags of the captions",
 }

@@ -5,8 +5,6 @@ becomes UTF-8 with `\\n`, as `captions.write_caption` has it; undo brings the ol
 caption file that is a link becomes a file of its own when it is written: what it leads to belongs to others.
 """
 
-import hashlib
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +12,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from trainer.contract.errors import UserError
-from trainer.dataset.captions import GUESSED, KEPT_SUFFIX, MAX_CAPTION_BYTES, Caption, decode_caption, encode_caption
+from trainer.dataset.caption_files import CaptionFiles, caption_path_of, digest
+from trainer.dataset.captions import GUESSED, KEPT_SUFFIX, Caption, decode_caption, encode_caption
 from trainer.dataset.edits import Operation
 from trainer.dataset.history import ChangedOutside, Direction, Entry, History, Watch, named
-from trainer.dataset.items import Dataset, Item
+from trainer.dataset.items import Dataset
 from trainer.dataset.journal import FileChange, Record
+from trainer.dataset.masks import MASK, mask_path_of
 from trainer.dataset.names import shown
 from trainer.dataset.recipes import RECIPES_PATH, Recipe, Recipes
 from trainer.files import locked
@@ -44,7 +44,8 @@ class Step:
     """One undo step. `source` says who made it: "hand", or a captioner. `captions` counts the files that it changed; 0
     if it changed how pictures are prepared.
 
-    `changes` is read from the journal when first asked for; pictures that are not in the dataset any more are left out.
+    `changes` is read from the journal when first asked for, and so is `masked`: where it changed masks. Pictures that
+    are not in the dataset any more are left out.
     """
 
     title: str
@@ -52,24 +53,21 @@ class Step:
     source: str
     number: int
     captions: int
-    load: Callable[[], tuple[Change, ...]] = field(repr=False, compare=False)
+    load: Callable[[], tuple[tuple[Change, ...], tuple[int, ...]]] = field(repr=False, compare=False)
 
-    @cached_property
+    @property
     def changes(self) -> tuple[Change, ...]:
         """Raises UserError if the journal is damaged there."""
+        return self._loaded[0]
+
+    @property
+    def masked(self) -> tuple[int, ...]:
+        """The places, in order. Raises UserError if the journal is damaged there."""
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[tuple[Change, ...], tuple[int, ...]]:
         return self.load()
-
-
-@dataclass(slots=True)
-class _Read:
-    """A caption as it was read. `digest`: of the file's bytes, None without a file, b"" if it can't be read.
-
-    As long as `stamp` stays the same, the file is taken to be unchanged.
-    """
-
-    caption: Caption
-    digest: bytes | None
-    stamp: tuple[int, int, int] | None
 
 
 @dataclass(slots=True)
@@ -98,9 +96,8 @@ class CaptionBook:
         self.dataset = dataset
         self._clock = clock
         self._history = History(dataset.folder)
-        self._root = os.fspath(dataset.folder)
+        self._files = CaptionFiles(dataset.folder)
         self._paths = [caption_path_of(item, extension) for item in dataset.items]
-        self._read: dict[str, _Read] = {}
         self._steps: dict[int, tuple[tuple[Record, ...], Step]] = {}
         """By number, each with the records that it was made of."""
         self._merge = _Merge()
@@ -126,7 +123,7 @@ class CaptionBook:
         Without a caption file it is Caption(""), even where the folder's name has class words (`Item.class_words`).
         Where the file can't be read it is not `complete`, its `note` says why, and it can't be edited.
         """
-        return self._known(self._paths[place]).caption
+        return self._files.known(self._paths[place]).caption
 
     def path(self, place: int) -> str:
         """Where the caption of a picture is or would be, relative to the dataset's folder."""
@@ -144,12 +141,11 @@ class CaptionBook:
 
     def differs(self, place: int) -> bool:
         """Whether a caption's file has another time or size than when it was read. It is not read; see `reread`."""
-        known = self._read.get(self._paths[place])
-        return known is not None and self._stamp_of(self._paths[place]) != known.stamp
+        return self._files.is_another(self._paths[place])
 
     def has_file(self, place: int) -> bool:
         """Whether there is a caption file, be it an empty one."""
-        return self._known(self._paths[place]).digest is not None
+        return self._files.known(self._paths[place]).digest is not None
 
     def prepare(self, title: str, recipes: Mapping[int, Recipe], *, source: str = "hand") -> Step:
         """Give the pictures at these places these recipes, as one undo step.
@@ -165,9 +161,38 @@ class CaptionBook:
                 raise UserError("Nothing would change.", "Choose other pictures, or prepare them in another way.")
             before = self._history.bytes_of(RECIPES_PATH)
             file = FileChange(RECIPES_PATH, before[0] if before else None, kept.text().encode("utf-8"))
-            entry = self._history.do(title, (file,), source=source, when=self._clock(), captions=0)
-            self._merge = _Merge()
-        return self._step(entry)
+            return self._do(title, (file,), source)
+
+    def mask(
+        self,
+        title: str,
+        masks: Mapping[int, bytes | None],
+        *,
+        source: str = "hand",
+        merge: str = "",
+        pause: float = float("inf"),
+    ) -> Step | None:
+        """Give the pictures at these places masks, files as `masks.mask_file` makes them or None for none, as one undo
+        step. With `merge` they join the last step as in `apply`; where that leaves nothing of it, it is undone.
+
+        None where nothing would change. Raises UserError where the disk refuses; nothing was written then.
+        """
+        files: list[FileChange] = []
+        with self._history.at_work():
+            for place, after in masks.items():
+                path = mask_path_of(self.dataset.items[place])
+                before = self._history.bytes_of(path)
+                if before is None:
+                    raise UserError(f"The mask {shown(path)} can't be written.", "Look at what stands in its place.")
+                if before[0] != after:
+                    files.append(FileChange(path, before[0], after))
+            if not files:
+                return None
+            if self._may_join(merge, pause) and self._leaves_nothing(files):
+                entry, _ = self._history.turn("undo", self._clock(), leave_changed=False)
+                self._merge = _Merge()
+                return self._step(entry)
+            return self._do(title, files, source, merge, pause)
 
     def preview(self, operation: Operation, places: Sequence[int]) -> tuple[Change, ...]:
         """What the operation would change, only what would differ; captions that are not `complete` are left out.
@@ -212,19 +237,7 @@ class CaptionBook:
         if not changes:
             raise UserError("Nothing would change.", "Choose other pictures, or another edit.")
         with self._history.at_work():
-            files = self._files_to_write(changes)
-            digests = {one.path: _digest(one.before) for one in files}
-            joins = self._joined(merge, pause, files)
-            originals = {**digests, **self._merge.originals} if joins else digests
-            captions = sum(not path.endswith(KEPT_SUFFIX) for path in originals)
-            try:
-                entry = self._history.do(
-                    title, files, source=source, when=self._clock(), captions=captions, joins=joins, watch=watch
-                )
-            finally:
-                self._remember(files)
-            self._merge = _Merge(merge, entry.number, originals)
-        return self._step(entry)
+            return self._do(title, self._files_to_write(changes), source, merge, pause, watch)
 
     def undo(self, *, leave_changed: bool = False, watch: Watch | None = None) -> Step | None:
         """Take the last step back, to the very bytes from before it; None if there is none.
@@ -243,8 +256,36 @@ class CaptionBook:
 
         Only files whose time or size changed are read again. What was not read yet is not read now.
         """
-        changed = {path for path in {self._paths[place] for place in places} if self._differs(path)}
+        changed = {path for path in {self._paths[place] for place in places} if self._files.changed(path)}
         return tuple(place for place in places if self._paths[place] in changed)
+
+    def _do(
+        self,
+        title: str,
+        files: Sequence[FileChange],
+        source: str,
+        merge: str = "",
+        pause: float = float("inf"),
+        watch: Watch | None = None,
+    ) -> Step:
+        """Write the files, as a step of their own or as part of the last one."""
+        digests = {one.path: digest(one.before) for one in files}
+        joins = self._may_join(merge, pause) and not self._leaves_nothing(files)
+        originals = {**digests, **self._merge.originals} if joins else digests
+        try:
+            entry = self._history.do(
+                title,
+                tuple(files),
+                source=source,
+                when=self._clock(),
+                captions=sum(map(_is_caption, originals)),
+                joins=self._merge.number if joins else 0,
+                watch=watch,
+            )
+        finally:
+            self._remember(files)
+        self._merge = _Merge(merge, entry.number, originals)
+        return self._step(entry)
 
     def _turn(self, direction: Direction, leave_changed: bool, watch: Watch | None) -> Step | None:
         if not self._history.is_begun:
@@ -255,53 +296,15 @@ class CaptionBook:
             try:
                 entry, files = self._history.turn(direction, self._clock(), leave_changed=leave_changed, watch=watch)
             except ChangedOutside as refusal:
-                self._reload(refusal.paths)
+                self._files.read_anew(refusal.paths)
                 raise
             self._remember(files)
             self._merge = _Merge()
         return self._step(entry)
 
-    def _known(self, path: str) -> _Read:
-        known = self._read.get(path)
-        if known is None:
-            known = self._read[path] = self._load(path)
-        return known
-
-    def _load(self, path: str) -> _Read:
-        try:
-            with open(f"{self._root}/{path}", "rb") as file:
-                data = file.read(MAX_CAPTION_BYTES + 1)
-                stamp = _stamp(os.fstat(file.fileno()))
-        except (FileNotFoundError, NotADirectoryError):
-            return _Read(Caption(""), None, None)
-        except OSError as error:
-            note = f"It can't be read: {error.strerror or error}."
-            return _Read(Caption("", "binary", note=note, complete=False), b"", None)
-        return _Read(decode_caption(data), _digest(data), stamp)
-
     def _remember(self, files: Iterable[FileChange]) -> None:
         """What stands in files that were written."""
-        written = (one.path for one in files)
-        self._reload(path for path in written if path != RECIPES_PATH and not path.endswith(KEPT_SUFFIX))
-
-    def _reload(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            self._read[path] = self._load(path)
-
-    def _differs(self, path: str) -> bool:
-        known = self._read.get(path)
-        if known is None:
-            return False
-        if self._stamp_of(path) == known.stamp:
-            return False
-        self._read[path] = self._load(path)
-        return self._read[path].digest != known.digest
-
-    def _stamp_of(self, path: str) -> tuple[int, int, int] | None:
-        try:
-            return _stamp(os.stat(f"{self._root}/{path}"))
-        except OSError:
-            return None
+        self._files.read_anew(one.path for one in files if _is_caption(one.path))
 
     def _files_to_write(self, changes: Sequence[Change]) -> tuple[FileChange, ...]:
         """What the changes come to, each compared with its file. Raises UserError, and ChangedOutside."""
@@ -309,14 +312,14 @@ class CaptionBook:
         outdated: dict[str, None] = {}
         for change in changes:
             path = self._paths[change.place]
-            known = self._known(path)
+            caption = self._files.known(path).caption
             after = None if change.after is None else _plain(change.after)
-            if not known.caption.complete:
+            if not caption.complete:
                 raise UserError(
-                    f"The caption {shown(path)} can't be changed: {known.caption.note}",
+                    f"The caption {shown(path)} can't be changed: {caption.note}",
                     "Leave that picture out, or put a caption file of text in its place.",
                 )
-            if known.caption.text != change.before:
+            if caption.text != change.before:
                 outdated[path] = None
             if wanted.setdefault(path, after) != after:
                 raise UserError(
@@ -326,12 +329,12 @@ class CaptionBook:
         files: list[FileChange] = []
         for path, after in wanted.items():
             current = self._history.bytes_of(path)
-            if current is None or _digest(current[0]) != self._read[path].digest:
+            if current is None or not self._files.known(path).is_read_from(current[0]):
                 outdated[path] = None
             else:
                 files += self._change_of(path, current[0], after)
         if outdated:
-            self._reload(outdated)
+            self._files.read_anew(outdated)
             raise ChangedOutside(
                 outdated,
                 f"{named(list(outdated))} changed meanwhile, so nothing was written.",
@@ -350,23 +353,21 @@ class CaptionBook:
         if before == after:
             return []
         kept = path + KEPT_SUFFIX
-        is_guess = after is not None and self._read[path].caption.encoding in GUESSED
+        is_guess = after is not None and self._files.known(path).caption.encoding in GUESSED
         if is_guess and self._history.bytes_of(kept) == (None,):
             return [FileChange(kept, None, before), FileChange(path, before, after)]
         return [FileChange(path, before, after)]
 
-    def _joined(self, key: str, pause: float, files: Sequence[FileChange]) -> int:
-        """The number of the step that `files` may join, or 0.
-
-        What would leave nothing of that step stays apart, so that undo always has something to show.
-        """
+    def _may_join(self, key: str, pause: float) -> bool:
+        """Whether the last step is of this key, and recent."""
         last = self._history.done[-1] if self._history.done else None
         if not key or last is None or (key, last.number) != (self._merge.key, self._merge.number):
-            return 0
-        originals = self._merge.originals
-        leaves_nothing = all(originals.get(one.path, b"") == _digest(one.after) for one in files)
-        is_recent = (self._clock() - last.when).total_seconds() <= pause
-        return last.number if is_recent and not leaves_nothing else 0
+            return False
+        return (self._clock() - last.when).total_seconds() <= pause
+
+    def _leaves_nothing(self, files: Sequence[FileChange]) -> bool:
+        """Of the last step, if they joined it: captions stay apart then, so that undo always has something to show."""
+        return all(self._merge.originals.get(one.path, b"") == digest(one.after) for one in files)
 
     def _step(self, entry: Entry) -> Step:
         records = tuple(entry.records)
@@ -374,8 +375,9 @@ class CaptionBook:
         if step is None or known != records:
             captions = records[-1].captions
 
-            def load() -> tuple[Change, ...]:
-                return self._changes(self._history.net(records))
+            def load() -> tuple[tuple[Change, ...], tuple[int, ...]]:
+                files = self._history.net(records)
+                return self._changes(files), self._masked({one.path for one in files})
 
             step = Step(entry.title, entry.when, entry.source, entry.number, captions, load)
             self._steps[entry.number] = (records, step)
@@ -389,6 +391,11 @@ class CaptionBook:
         )
         return tuple(sorted(changes, key=lambda change: change.place))
 
+    def _masked(self, paths: set[str]) -> tuple[int, ...]:
+        if not any(path.endswith(MASK) for path in paths):
+            return ()
+        return tuple(place for place, item in enumerate(self.dataset.items) if mask_path_of(item) in paths)
+
     @cached_property
     def _places(self) -> dict[str, list[int]]:
         places: dict[str, list[int]] = {}
@@ -397,11 +404,8 @@ class CaptionBook:
         return places
 
 
-def caption_path_of(item: Item, extension: str = "txt") -> str:
-    """Relative to the dataset. A picture that has none yet gets one with this extension."""
-    folder, slash, name = item.relative.rpartition("/")
-    own = item.caption_name or f"{name.rpartition('.')[0]}.{extension}"
-    return f"{folder}{slash}{own}"
+def _is_caption(path: str) -> bool:
+    return path != RECIPES_PATH and not path.endswith((KEPT_SUFFIX, MASK))
 
 
 def _plain(text: str) -> str:
@@ -410,11 +414,3 @@ def _plain(text: str) -> str:
 
 def _text(data: bytes | None) -> str:
     return "" if data is None else decode_caption(data).text
-
-
-def _digest(data: bytes | None) -> bytes | None:
-    return None if data is None else hashlib.sha256(data[: MAX_CAPTION_BYTES + 1]).digest()
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -150,7 +150,7 @@ class History:
             raise ChangedOutside(
                 changed,
                 f"{named(changed)} changed since “{entry.title}”, so it was not {direction}ne.",
-                f"{direction.capitalize()} the rest and leave what changed, or restore those captions first.",
+                f"{direction.capitalize()} the rest and leave what changed, or restore those files first.",
             )
         self._carry_out(Record(direction, entry.number, when=when.isoformat()), files, watch)
         return entry, files
@@ -360,9 +360,7 @@ class History:
                 self._put(path, data, sync_now=True)
                 mended += 1
         if mended:
-            self.notes.append(
-                f"{number_of(mended, 'caption')}, lost when the power failed, came back from the journal."
-            )
+            self.notes.append(f"{number_of(mended, 'file')}, lost when the power failed, came back from the journal.")
         self._take(self._journal.append(Record("settled"), sync_now=False))
 
 

@@ -20,6 +20,7 @@ from typing import BinaryIO, Literal, cast, get_args
 from trainer.contract.errors import UserError
 from trainer.dataset.captions import KEPT_SUFFIX
 from trainer.dataset.items import CAPTION_EXTENSIONS
+from trainer.dataset.masks import MASK
 from trainer.dataset.names import shown
 from trainer.dataset.own_file import OWN_FOLDER
 from trainer.dataset.recipes import RECIPES_PATH
@@ -274,12 +275,14 @@ def _as_bytes(text: str | None) -> bytes | None:
 
 
 def _own_path(path: str) -> str:
-    """A journal may come with a dataset from anywhere: nothing but caption files within the folder, and the recipes of
-    its pictures, is written by it."""
+    """A journal may come with a dataset from anywhere: nothing but caption files and masks within the folder, and the
+    recipes of its pictures, is written by it."""
     if path == RECIPES_PATH:
         return path
     pure = Path(path)
     leads_out = pure.is_absolute() or pure.drive or ".." in pure.parts
-    if leads_out or pure.name.lower().removesuffix(KEPT_SUFFIX).rpartition(".")[2] not in CAPTION_EXTENSIONS:
+    name = pure.name.lower()
+    is_ours = name.endswith(MASK) or name.removesuffix(KEPT_SUFFIX).rpartition(".")[2] in CAPTION_EXTENSIONS
+    if leads_out or not is_ours:
         raise ValueError(f"it names {shown(path)}")
     return path

@@ -6,11 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from trainer.contract.errors import UserError
 from trainer.dataset.items import COMPANIONS, Item
-from trainer.dataset.names import shown
 from trainer.dataset.pictures import Size, load
-from trainer.files import write_bytes_atomically
 
 MASK = COMPANIONS[0]
 
@@ -18,6 +15,11 @@ MASK = COMPANIONS[0]
 def mask_path(picture: Path) -> Path:
     """`cat-masklabel.png` for `cat.jpg`, whether it is there or not."""
     return picture.with_name(picture.stem + MASK)
+
+
+def mask_path_of(item: Item) -> str:
+    """The same, relative to the dataset."""
+    return item.relative.rpartition(".")[0] + MASK
 
 
 def has_mask(item: Item) -> bool:
@@ -38,22 +40,8 @@ def read_mask(picture: Path, size: Size) -> Image.Image | None:
     return mask if mask.size == size else mask.resize(size, Image.Resampling.BILINEAR)
 
 
-def write_mask(picture: Path, mask: Image.Image | None) -> None:
-    """Write a picture's mask as 8-bit grey PNG in one instant; None moves the one that is there to the system's trash.
-
-    Raises UserError when the disk refuses; the old mask is intact then.
-    """
-    path = mask_path(picture)
-    if mask is not None:
-        buffer = io.BytesIO()
-        mask.convert("L").save(buffer, "PNG")
-        write_bytes_atomically(path, buffer.getvalue())
-    elif path.is_file():
-        from send2trash import send2trash  # imported here: on some desktops it loads their libraries
-
-        try:
-            send2trash(path)
-        except OSError as error:
-            raise UserError(
-                f"The mask {shown(path)} could not be moved to the trash.", "Delete it by hand.", str(error)
-            ) from error
+def mask_file(mask: Image.Image) -> bytes:
+    """The mask as it lies on the disk: PNG of 8-bit grey."""
+    buffer = io.BytesIO()
+    mask.convert("L").save(buffer, "PNG")
+    return buffer.getvalue()
