@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThreadPool, QTimer, Signal, Slot
 
 from app import dataset_writing
+from app.dataset_mendings import Mendings
 from app.dataset_outside import Outside, look_outside, masks_again, pictures_again
 from app.dataset_preparing import Prepared, Preparing
 from app.dataset_queue import Asked, Work, WritingQueue
@@ -20,7 +21,7 @@ from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.edits import Operation
 from trainer.dataset.health import HealthReport
 from trainer.dataset.marks import Flag, Marks
-from trainer.dataset.mending import Edit, Mended, Mending
+from trainer.dataset.mending import Edit, Mending
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import AS_IT_IS, Recipe
 from trainer.home import RESOURCES, Home
@@ -59,7 +60,7 @@ class DatasetFolder(QObject):
         super().__init__(parent)
         self._home = home
         self.report: HealthReport | None = None
-        self._mendings: list[Mended] = []
+        self.mendings = Mendings()
         self.folder: Path | None = None
         self.rows: list[Row] = []
         self.paths: list[str] = []
@@ -117,18 +118,13 @@ class DatasetFolder(QObject):
         """What can be undone, the oldest first."""
         return self._book.done if self._book is not None else ()
 
-    @property
-    def mended(self) -> Mended | None:
-        """What was done to files last, which can be undone."""
-        return self._mendings[-1] if self._mendings else None
+    def undone(self) -> tuple[Step, ...]:
+        """What can be done again, the next one last."""
+        return self._book.undone if self._book is not None else ()
 
     @property
     def is_writing(self) -> bool:
         return self._writing.is_busy
-
-    @property
-    def can_redo(self) -> bool:
-        return self._book is not None and bool(self._book.undone)
 
     # ---- Opening
 
@@ -145,7 +141,7 @@ class DatasetFolder(QObject):
         self._stop_reading()
         self.is_read = False
         if folder != self.folder:
-            self._mendings.clear()
+            self.mendings.clear()
         self.folder, self.report = folder, None
         self._opening = partial(open_folder, folder, asked)
         self._writing.begin_next()
@@ -271,8 +267,13 @@ class DatasetFolder(QObject):
 
     def bring_back(self) -> None:
         """Undo what was done to files last."""
-        if self._mendings:
-            self._put(partial(dataset_writing.bring_back, self._mendings.pop()))
+        if self.mendings.done:
+            self._put(partial(dataset_writing.bring_back, self.mendings.done.pop()))
+
+    def mend_again(self) -> None:
+        """Redo what was undone of files last."""
+        if self.mendings.undone:
+            self._put(partial(dataset_writing.mend_again, self.mendings.undone.pop(), self.book.dataset.folder))
 
     def stop_writing(self) -> None:
         """Give up what is being written now: all of its files become what they were before it. What was asked for
@@ -351,9 +352,8 @@ class DatasetFolder(QObject):
     def _written(self, asked: Asked, outcome: Outcome) -> None:
         is_open = asked.book is self._book
         match outcome:
-            case FilesMended(done=done) if asked.book.dataset.folder == self.folder:
-                if done is not None:
-                    self._mendings.append(done)
+            case FilesMended() if asked.book.dataset.folder == self.folder:
+                self.mendings.take(outcome.done, outcome.undone, is_anew=outcome.is_anew)
                 self.open(asked.book.dataset.folder)
             case Written() if is_open:
                 self._take_written(asked.work, outcome)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.dataset_mendings import FilesDone
 from app.dataset_preparing import Prepared, Preparing
 from app.errand import Errand
 from trainer.contract.errors import Cancelled, UserError
@@ -14,7 +15,7 @@ from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.edits import Operation
 from trainer.dataset.history import ChangedOutside, Watch
 from trainer.dataset.marks import Marks
-from trainer.dataset.mending import FileMending, Mended, mend, undo
+from trainer.dataset.mending import FileMending, mend, undo
 from trainer.dataset.query import Row
 from trainer.dataset.tags import tags_of
 
@@ -37,9 +38,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class FilesMended:
-    """Files of the folder were moved or written: it is to be read anew. `done` is what can be undone, if anything."""
+    """Files of the folder were moved or written: it is to be read anew. `done` can be undone now, `undone` be done
+    again; where it `is_anew`, what was undone before can't any more."""
 
-    done: Mended | None
+    done: FilesDone | None = None
+    undone: FilesDone | None = None
+    is_anew: bool = False
     trouble: str = ""
     """Why it was not done."""
 
@@ -116,16 +120,20 @@ def save(marks: Marks, _errand: Errand) -> Written:
 
 
 def mend_files(mending: FileMending, folder: Path, _errand: Errand) -> FilesMended:
-    return FilesMended(mend(mending, folder))
+    return FilesMended(FilesDone(mending, mend(mending, folder)), is_anew=True)
 
 
-def bring_back(mended: Mended, _errand: Errand) -> FilesMended:
+def bring_back(done: FilesDone, _errand: Errand) -> FilesMended:
     """Where it can't be done it is not tried again: its sentence says where the files are."""
     try:
-        undo(mended)
+        undo(done.mended)
     except (UserError, OSError) as error:
-        return FilesMended(None, str(error))
-    return FilesMended(None)
+        return FilesMended(trouble=str(error))
+    return FilesMended(undone=done.undone())
+
+
+def mend_again(undone: FilesDone, folder: Path, _errand: Errand) -> FilesMended:
+    return FilesMended(undone.again(mend(undone.mending, folder)))
 
 
 def _as_they_are(book: CaptionBook, places: Iterable[int]) -> Written:

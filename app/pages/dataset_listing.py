@@ -133,7 +133,7 @@ class Listing(QObject):
 
     def _show_problem(self) -> None:
         kind, report, problems = self._filter.kind, self._folder.report, self._problems()
-        mended = self._folder.mended.title if self._folder.mended is not None else ""
+        mended = self._folder.mendings.last
         if self._filter.query == REJECTED and (rejects := self._selection.rejects()):
             self._strip.show_rejects((self._selection.taking_out(rejects),), mended=mended)
         else:

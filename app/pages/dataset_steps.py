@@ -1,11 +1,12 @@
-"""Undo and redo on the page Dataset: of what was typed, of many captions at once, of how a picture is prepared, and
-undo of what was done to files."""
+"""Undo and redo on the page Dataset: of what was typed, of many captions at once, of how a picture is prepared, and of
+what was done to files."""
 
 from PySide6.QtCore import QObject, Slot
 
 from app.dataset_folder import DatasetFolder
 from app.pages.dataset_close import CloseUp
 from app.widgets.dataset_inspector import DatasetInspector
+from trainer.dataset.book import Step
 
 
 class Steps(QObject):
@@ -28,24 +29,30 @@ class Steps(QObject):
         self._inspector.finish()
         if self._close_up.undo():
             return
-        if self._is_mended_last() and not is_typed:
+        if not is_typed and not self._folder.is_writing and self._folder.mendings.is_last(self._folder.steps()):
             self._folder.bring_back()
         else:
             self._folder.undo()
 
-    def _is_mended_last(self) -> bool:
-        """Whether something was done to files since the last step, as when pictures were taken out."""
-        mended, steps = self._folder.mended, self._folder.steps()
-        if mended is None or self._folder.is_writing:
-            return False
-        return not steps or steps[-1].when < mended.when
-
     @Slot()
     def redo(self) -> None:
         self._inspector.finish()
-        if not self._close_up.redo():
+        if self._close_up.redo():
+            return
+        if not self._folder.is_writing and self._folder.mendings.is_next(self._folder.steps(), self._folder.undone()):
+            self._folder.mend_again()
+        else:
             self._folder.redo()
 
     @Slot()
     def _show(self) -> None:
-        self._inspector.show_steps(self._folder.steps(), self._folder.can_redo)
+        folder = self._folder
+        done, undone = folder.steps(), folder.undone()
+        titles = [(step.when, _in_words(step)) for step in done]
+        titles += [(one.mended.when, one.mended.title) for one in folder.mendings.done]
+        can_redo = bool(undone) or folder.mendings.is_next(done, undone)
+        self._inspector.show_steps([title for _, title in sorted(titles)], can_redo)
+
+
+def _in_words(step: Step) -> str:
+    return f"{step.title}  ·  {step.captions:,}" if step.captions > 1 else step.title

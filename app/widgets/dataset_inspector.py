@@ -16,7 +16,6 @@ from app.widgets.refused_caption import RefusedCaption
 from app.widgets.seen_canvas import SeenCanvas
 from app.widgets.selection_tags import SelectionTags
 from app.widgets.training_view import TrainingView
-from trainer.dataset.book import Step
 
 PICTURE_HEIGHT, NO_PICTURE_HEIGHT = 208, 64
 STEPS_SHOWN = 8
@@ -130,14 +129,13 @@ class DatasetInspector(QWidget):
         else:
             self.picture.show_image(image, f"The picture {name}")
 
-    def show_steps(self, steps: Sequence[Step], can_redo: bool) -> None:
-        """What was changed, the last first."""
-        titles = [f"{step.title}  ·  {step.captions:,}" if step.captions > 1 else step.title for step in steps]
+    def show_steps(self, titles: Sequence[str], can_redo: bool) -> None:
+        """What was changed, in order; it is shown with the last first."""
         shown = titles[: -STEPS_SHOWN - 1 : -1]
         more = [f"and {len(titles) - len(shown):,} before"] if len(titles) > len(shown) else []
         self._changes.setText("\n".join([*shown, *more]) or "Nothing was changed yet.")
         self.say_stuck("")
-        self._undo.setEnabled(bool(steps))
+        self._undo.setEnabled(bool(titles))
         self._redo.setEnabled(can_redo)
 
     @Slot(str)

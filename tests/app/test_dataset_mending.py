@@ -36,6 +36,10 @@ def page(qtbot: QtBot, home: Home, train_engine: Engine, folder: Path) -> Datase
     return opened(qtbot, home, train_engine, folder)
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
 def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file())
 
@@ -85,7 +89,7 @@ def test_delete_takes_pictures_out_with_caption_and_mask_and_they_come_back_one_
     qtbot: QtBot, page: DatasetPage, folder: Path
 ) -> None:
     Image.new("L", (600, 528)).save(folder / "2-masklabel.png")
-    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    before = contents(folder)
     select(page, 1)
     with qtbot.waitSignal(page.folder.examined):
         QTest.keyClick(page.grid, Qt.Key.Key_Delete)
@@ -103,7 +107,7 @@ def test_delete_takes_pictures_out_with_caption_and_mask_and_they_come_back_one_
         with qtbot.waitSignal(page.folder.examined):
             QTest.mouseClick(page.strip._back, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda back=back: is_quiet(page) and names(page) == back)
-    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    assert contents(folder) == before
     assert not page.strip.isVisible()
 
 
@@ -175,6 +179,51 @@ def test_undo_brings_pictures_back_unless_captions_were_changed_since(
     with qtbot.waitSignal(page.folder.rested):
         page.undo()
     assert (folder / "1.txt").read_text(encoding="utf-8").strip() == "cat, number 0"
+
+
+def test_what_was_done_to_files_is_undone_and_redone_in_its_place_among_the_steps(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    select(page, 0, 1)
+    with qtbot.waitSignal(page.folder.changed):
+        page.selection.add_tag("first")
+    select(page, 0)
+    with qtbot.waitSignal(page.folder.examined):
+        page.take_out()
+    qtbot.waitUntil(lambda: is_quiet(page))
+    page.grid.go_to(0)
+    with qtbot.waitSignal(page.folder.changed):
+        page.selection.add_tag("second")
+    listed = page.inspector._changes.text().split("\n")
+    assert listed == ["Added 'second'", "Take 1 picture out of the folder", "Added 'first'  ·  2"]
+    states = [contents(folder)]
+    for act in (page.undo, page.undo, page.undo, page.redo, page.redo, page.redo, page.undo, page.undo, page.undo):
+        act()
+        qtbot.waitUntil(lambda: is_quiet(page))
+        states.append(contents(folder))
+    assert states[4:7] == states[2::-1]
+    assert states[6:] == states[:4]
+    assert len({str(sorted(state.items())) for state in states}) == 4
+    assert not page.inspector._undo.isEnabled()
+    assert page.inspector._redo.isEnabled()
+
+
+def test_what_is_done_after_an_undo_ends_what_could_be_done_again_to_files(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    select(page, 0)
+    for act in (page.take_out, page.undo):
+        with qtbot.waitSignal(page.folder.examined):
+            act()
+        qtbot.waitUntil(lambda: is_quiet(page))
+    assert page.inspector._redo.isEnabled()
+    page.grid.go_to(0)
+    with qtbot.waitSignal(page.folder.changed):
+        page.selection.add_tag("new")
+    assert not page.inspector._redo.isEnabled()
+    page.redo()
+    qtbot.waitUntil(lambda: is_quiet(page))
+    assert names(page) == PICTURES
 
 
 def test_the_picture_stays_shown_after_a_mending_that_finds_nothing_to_do(
