@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThreadPool, QTime
 
 from app import dataset_writing
 from app.dataset_mendings import Mendings
-from app.dataset_outside import Outside, look_outside, masks_again, pictures_again
+from app.dataset_outside import Outside, look_outside, pictures_again
 from app.dataset_preparing import Prepared, Preparing
 from app.dataset_queue import Asked, Work, WritingQueue
 from app.dataset_reading import Opened, examined, measure_pictures, open_folder, read_captions
@@ -319,9 +319,10 @@ class DatasetFolder(QObject):
             return
         if not outside.is_gone:
             self.look_again(outside.captions)
-            for again, places in ((masks_again, outside.masks), (pictures_again, outside.pictures)):
-                if places:
-                    self._put(partial(again, found, places))
+            if outside.masks:
+                self._put(partial(self.preparing.masks_again, outside.masks))
+            if outside.pictures:
+                self._put(partial(pictures_again, found, outside.pictures))
         self.looked.emit(outside)
 
     def rate(self, places: Sequence[int], stars: int) -> None:

@@ -9,7 +9,7 @@ from app.errand import Errand
 from trainer.dataset.book import CaptionBook
 from trainer.dataset.caption_files import caption_path_of
 from trainer.dataset.items import Dataset, scan
-from trainer.dataset.masks import has_mask
+from trainer.dataset.masks import mask_stamp
 from trainer.files import stamp_of
 
 
@@ -51,7 +51,7 @@ def look_outside(found: Opened, errand: Errand) -> Outside:
             continue
         if book.differs(place) or found.rows[place].caption != book.caption(place).text:
             captions.append(place)
-        if has_mask(item) != (place in found.masked):
+        if mask_stamp(item) != found.masked.get(place):
             masks.append(place)
         if place in found.stamps and found.stamps[place] != stamp_of(item.head + item.name):
             pictures.append(place)
@@ -64,13 +64,6 @@ def look_outside(found: Opened, errand: Errand) -> Outside:
         masks=tuple(masks),
         pictures=tuple(pictures),
     )
-
-
-def masks_again(found: Opened, places: tuple[int, ...], _errand: Errand) -> Prepared:
-    """Who has a mask now."""
-    others = [place for place in places if has_mask(found.book.dataset.items[place]) != (place in found.masked)]
-    found.masked.symmetric_difference_update(others)
-    return Prepared(tuple(others), are_masks=True)
 
 
 def pictures_again(found: Opened, places: tuple[int, ...], errand: Errand) -> Prepared:

@@ -14,10 +14,11 @@ from app.masks import marks_anything
 from app.prepared import laid_back, to_grey
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook
-from trainer.dataset.masks import has_mask, mask_file
+from trainer.dataset.masks import mask_file, mask_stamp
 from trainer.dataset.pictures import Size
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
+from trainer.files import Stamp
 
 Work = Callable[..., "Prepared"]
 """Called in the pool with its errand."""
@@ -72,7 +73,7 @@ class Opened(Protocol):
     @property
     def sizes(self) -> Mapping[int, Size]: ...
     @property
-    def masked(self) -> set[int]: ...
+    def masked(self) -> dict[int, Stamp]: ...
 
 
 class Preparing:
@@ -163,17 +164,22 @@ class Preparing:
 
     def _masked(self, place: int, painted: Painted, merge: str, _errand: Errand) -> Prepared:
         name = self._book.dataset.items[place].name
-        file = painted.file()
-        title = f"Masked {name}" if file else f"Took the mask of {name} away"
-        self._book.mask(title, {place: file}, merge=merge)
-        return replace(self.look_at_masks([place]), painted=painted)
+        step = self._book.mask(f"Painted the mask of {name}", {place: painted.file()}, merge=merge)
+        return replace(self.look_at_masks(step.masked if step else (place,)), painted=painted)
 
     def look_at_masks(self, places: Sequence[int]) -> Prepared:
-        """These have other masks, or have one no more."""
-        items = self._book.dataset.items
+        """These have another mask now, or have one no more."""
         for place in places:
-            (self.masked.add if has_mask(items[place]) else self.masked.discard)(place)
+            if stamp := mask_stamp(self._book.dataset.items[place]):
+                self.masked[place] = stamp
+            else:
+                self.masked.pop(place, None)
         return Prepared(tuple(places), are_masks=True)
+
+    def masks_again(self, places: Sequence[int], _errand: Errand) -> Prepared:
+        """Those of these whose mask others changed, and not Gesso meanwhile."""
+        items = self._book.dataset.items
+        return self.look_at_masks([one for one in places if mask_stamp(items[one]) != self.masked.get(one)])
 
     def words(self, place: int) -> str:
         """What was done to a picture: `cropped, masked`; "" for nothing."""

@@ -13,7 +13,7 @@ from trainer.dataset.health import HealthReport, examine
 from trainer.dataset.health_problem import Language
 from trainer.dataset.items import Captions, Dataset, scan
 from trainer.dataset.marks import Marks
-from trainer.dataset.masks import has_mask
+from trainer.dataset.masks import mask_stamp
 from trainer.dataset.pictures import Size, measure
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import Recipe, Recipes
@@ -39,8 +39,8 @@ class Opened:
     places: dict[str, int]
     sizes: dict[int, Size] = field(default_factory=dict[int, Size])
     """Of the upright pictures, as far as they are known; `rows` have those of the prepared ones."""
-    masked: set[int] = field(default_factory=set[int])
-    """Places with a mask."""
+    masked: dict[int, Stamp] = field(default_factory=dict[int, Stamp])
+    """Places with a mask, and that of its file."""
     stamps: dict[int, Stamp | None] = field(default_factory=dict[int, Stamp | None])
     """Of the pictures' files when they were measured."""
 
@@ -74,8 +74,8 @@ def measure_pictures(found: Opened, recipe_of: Callable[[int], Recipe], errand: 
     for place, row in enumerate(found.rows):
         if place % AT_ONCE == 0:
             errand.check()
-        if has_mask(found.book.dataset.items[place]):
-            found.masked.add(place)
+        if stamp := mask_stamp(found.book.dataset.items[place]):
+            found.masked[place] = stamp
         if measure_one(found, place):
             row.width, row.height = recipe_of(place).size(found.sizes[place])
     return found

@@ -16,7 +16,7 @@ class Steps(QObject):
     def __init__(self, folder: DatasetFolder, inspector: DatasetInspector, close_up: CloseUp, parent: QObject) -> None:
         super().__init__(parent)
         self._folder, self._inspector, self._close_up = folder, inspector, close_up
-        for changed in (folder.opened, folder.changed, folder.prepared, folder.masked):
+        for changed in (folder.opened, folder.changed, folder.prepared, folder.masked, folder.rested):
             changed.connect(self._show)
         folder.stuck.connect(inspector.say_stuck)
         inspector.undoing.connect(self.undo)

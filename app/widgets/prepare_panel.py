@@ -27,15 +27,15 @@ from app.widgets.mask_tools import sign
 from app.widgets.training_view import fit_in_words
 from trainer.contract.errors import UserError
 from trainer.dataset.buckets import Buckets
-from trainer.dataset.masks import read_mask
+from trainer.dataset.masks import mask_path, read_mask
 from trainer.dataset.pictures import Size, measure
 from trainer.dataset.recipes import AS_IT_IS, Recipe
 
 Mode = Literal["crop", "mask"]
 SIDES: dict[Mode, int] = {"crop": 1600, "mask": 4096}
 """Pixels of the longer side of the picture as it is shown. A mask of a larger picture is coarser than the picture."""
-REST = 5000
-"""Milliseconds without a stroke until the mask is written, and stands in the history once more."""
+REST = 30_000
+"""Milliseconds after the first stroke that is not written until it is. The history holds each mask that was written."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class PreparePanel(QWidget):
         self._is_painted = False
         self._longest = 0
         """Pixels of the longer side of the last picture that was painted on."""
-        self._unwritten: dict[int, Painted] = {}
-        """Masks on their way to the disk, or refused by it, by place."""
+        self._unwritten: dict[Path, Painted] = {}
+        """Masks on their way to the disk, or refused by it, by the paths of their files: pictures may share one."""
         self._errands: dict[int, Errand] = {}
         self._numbers = itertools.count(1)
         self._shown_as = 0
@@ -89,7 +89,9 @@ class PreparePanel(QWidget):
         self.crop_bar.reset.connect(self.reset)
         folder.prepared.connect(self._prepared)
         folder.masked.connect(self._masked)
+        folder.opening.connect(self._let_go)
         folder.opened.connect(self._forget)
+        folder.read.connect(self._go_on)
 
     # ---- Which picture
 
@@ -135,6 +137,18 @@ class PreparePanel(QWidget):
         return Path(self._folder.paths[self._place])
 
     @Slot()
+    def _let_go(self) -> None:
+        """The folder is about to be read, and what would be drawn meanwhile be about none of its pictures."""
+        self.finish()
+        self._clear("")
+
+    @Slot()
+    def _go_on(self) -> None:
+        """Where it could not be read, the picture is still there."""
+        if self._place >= 0 and not self._is_shown and self.isVisible():
+            self._read()
+
+    @Slot()
     def _forget(self) -> None:
         """Another folder is open: what its places mean is another now."""
         self._place = -1
@@ -153,7 +167,7 @@ class PreparePanel(QWidget):
             return
         self._is_shown = False
         self._recipe = self._folder.preparing.recipe(self._place)
-        painted = self._unwritten.get(self._place)
+        painted = self._unwritten.get(mask_path(self._path))
         for errand in self._errands.values():
             errand.cancel()
         self._shown_as = number = next(self._numbers)
@@ -251,7 +265,8 @@ class PreparePanel(QWidget):
     def _painted(self) -> None:
         if self._is_shown:
             self._is_painted = True
-            self._rest.start()
+            if not self._rest.isActive():
+                self._rest.start()
 
     @Slot()
     def _write_mask(self) -> None:
@@ -259,31 +274,32 @@ class PreparePanel(QWidget):
         if self._is_painted:
             self._is_painted = False
             painted = Painted(self.mask_canvas.marked(), self._recipe, self._size)
-            self._unwritten[self._place] = painted
+            self._unwritten[mask_path(self._path)] = painted
             self._folder.preparing.write_mask(self._place, painted, f"mask {self._shown_as}")
 
     @Slot(object, object)
     def _masked(self, places: tuple[int, ...], painted: Painted | None) -> None:
         """Painted here and written; or another mask for any other reason, as when a step is undone."""
-        for place in places:
-            if self._unwritten.get(place) is painted:
-                self._unwritten.pop(place, None)
+        for path in {mask_path(Path(self._folder.paths[place])) for place in places}:
+            if painted is None or self._unwritten.get(path) is painted:
+                self._unwritten.pop(path, None)
         is_shown = self._place in places and self._mode == "mask" and self.isVisible()
         if painted is None and is_shown and not self._is_painted:
             self._read()
 
     def undo(self) -> bool:
-        """Take the last stroke back. False where that is not what undo is about."""
+        """Take the last stroke back. False where that is not what undo is about; what was drawn is written then."""
         if self._mode == "mask" and self._is_shown and self.mask_canvas.can_undo:
             self.mask_canvas.undo()
             return True
-        self.crop_canvas.settle()
+        self.finish()
         return False
 
     def redo(self) -> bool:
         if self._mode == "mask" and self._is_shown and self.mask_canvas.can_redo:
             self.mask_canvas.redo()
             return True
+        self.finish()
         return False
 
     def _frame(self) -> None:

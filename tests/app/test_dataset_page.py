@@ -283,11 +283,11 @@ def test_many_tags_in_a_hurry_and_all_of_them_taken_back(qtbot: QtBot, page: Dat
     select(page, 2)
     for number in range(30):
         page.selection.add_tag(f"tag{number}")
-    qtbot.waitUntil(lambda: not page.folder.is_writing)
+    qtbot.waitUntil(lambda: not page.folder.is_writing, timeout=60_000)
     assert page.inspector.edit.text() == ", ".join(f"tag{number}" for number in range(30))
     for _ in range(30):
         page.undo()
-    qtbot.waitUntil(lambda: not page.folder.is_writing)
+    qtbot.waitUntil(lambda: not page.folder.is_writing, timeout=60_000)
     assert not (folder / "3.txt").exists()
     assert page.inspector.edit.text() == page.folder.rows[2].caption == ""
     assert page.folder.steps() == ()

@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.dataset_preparing import Painted
 from app.pages.dataset import DatasetPage
 from app.pages.dataset_listing import look
 from app.prepared import prepared_image
 from app.widgets.mask_canvas import MaskCanvas
-from tests.app.dataset_page import opened, select
+from tests.app.dataset_page import is_quiet, open_folder, opened, select
 from tests.app.stage import Engine
 from trainer.dataset.masks import mask_path
+from trainer.dataset.pictures import Size
 from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes, prepared
 from trainer.home import Home
 
@@ -265,8 +268,14 @@ def test_masks_are_steps_like_all_others(qtbot: QtBot, page: DatasetPage, folder
             panel.finish()
     QTest.keyClick(panel.mask_canvas, Qt.Key.Key_PageDown)
     shown(qtbot, page)
-    assert [step.title for step in page.folder.steps()] == ["Masked 1.png"]
+    assert [step.title for step in page.folder.steps()] == ["Painted the mask of 1.png"]
+    QTest.keyClick(panel.mask_canvas, Qt.Key.Key_PageUp)
+    shown(qtbot, page)
+    paint(panel.mask_canvas, 900, 600)
     page.back()
+    qtbot.waitUntil(lambda: len(page.folder.steps()) == 2)
+    with qtbot.waitSignal(page.folder.masked):
+        page.undo()
     with qtbot.waitSignal(page.folder.masked, check_params_cb=lambda places, _painted: places == (0,)):
         page.undo()
     assert not mask_path(folder / "1.png").exists()
@@ -291,6 +300,65 @@ def test_a_mask_that_is_undone_while_it_is_shown_is_shown_as_it_is(
     page.undo()
     qtbot.waitUntil(lambda: page.preparing._is_shown and canvas.marked().pixelColor(300, 200).value() == 0)
     assert not mask_path(folder / "1.png").exists()
+
+
+def test_a_stroke_that_was_taken_back_does_not_bring_an_undone_mask_again(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    prepare(qtbot, page, "mask")
+    canvas = page.preparing.mask_canvas
+    paint(canvas, 300, 200)
+    for key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
+        QTest.keyClick(canvas, key)
+        shown(qtbot, page)
+    paint(canvas, 600, 400)
+    page.undo()
+    page.undo()
+    qtbot.waitUntil(lambda: not page.folder.is_writing and page.preparing._is_shown)
+    page.preparing.finish()
+    qtbot.waitUntil(lambda: not page.folder.is_writing)
+    assert not mask_path(folder / "1.png").exists()
+    assert len(page.folder.undone()) == 1
+    assert canvas.marked().pixelColor(300, 200).value() == 0
+
+
+def test_undo_while_the_next_picture_is_read_is_about_what_was_written(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    prepare(qtbot, page, "mask")
+    canvas = page.preparing.mask_canvas
+    paint(canvas, 300, 200)
+    QTest.keyClick(canvas, Qt.Key.Key_PageDown)
+    assert not page.preparing._is_shown
+    page.undo()
+    shown(qtbot, page)
+    qtbot.waitUntil(lambda: not page.folder.is_writing)
+    assert not mask_path(folder / "1.png").exists()
+
+
+def test_pictures_of_one_name_have_one_mask(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    Image.open(folder / "1.png").save(folder / "1.jpg")
+    open_folder(qtbot, page, folder)
+    select(page, 0)
+    prepare(qtbot, page, "mask")
+    canvas = page.preparing.mask_canvas
+    paint(canvas, 300, 200)
+    QTest.keyClick(canvas, Qt.Key.Key_PageDown)
+    shown(qtbot, page)
+    assert canvas.marked().pixelColor(300, 200).value() == 255
+    qtbot.waitUntil(lambda: [page.folder.preparing.words(place) for place in range(3)] == ["masked", "masked", ""])
+
+
+def test_nothing_is_drawn_on_a_picture_while_its_folder_is_read_anew(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    prepare(qtbot, page, "mask")
+    canvas = page.preparing.mask_canvas
+    paint(canvas, 300, 200)
+    page.folder.open(folder)
+    assert canvas.marked().isNull()
+    qtbot.waitUntil(lambda: is_quiet(page))
+    assert Image.open(mask_path(folder / "1.png")).getpixel((300, 200)) == 0
 
 
 def test_all_strokes_taken_back_leave_no_step(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
@@ -345,6 +413,28 @@ def test_a_mask_that_the_disk_refused_is_not_lost(qtbot: QtBot, page: DatasetPag
     QTest.keyClick(canvas, Qt.Key.Key_PageUp)
     shown(qtbot, page)
     assert canvas.marked().pixelColor(300, 200).value() == 255
+    earlier = Painted(QImage(), AS_IT_IS, Size(0, 0))
+    page.folder.masked.emit((0,), earlier)
+    for key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
+        QTest.keyClick(canvas, key)
+        shown(qtbot, page)
+    assert canvas.marked().pixelColor(300, 200).value() == 255, "what was painted before it is written, not it"
+    path.rmdir()
+    page.folder.masked.emit((0,), None)
+    shown(qtbot, page)
+    assert canvas.marked().pixelColor(300, 200).value() == 0, "a step that was undone has the last word"
+
+
+def test_a_mask_that_others_changed_takes_no_stroke_away_that_is_not_written_yet(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    prepare(qtbot, page, "mask")
+    paint(page.preparing.mask_canvas, 300, 200)
+    page.folder.masked.emit((0,), None)
+    shown(qtbot, page)
+    with qtbot.waitSignal(page.folder.masked):
+        page.preparing.finish()
+    assert Image.open(mask_path(folder / "1.png")).getpixel((300, 200)) == 0
 
 
 def test_what_the_command_line_prepared_meanwhile_is_taken_in(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:

@@ -129,6 +129,9 @@ def test_masks_that_came_and_went_and_pictures_that_were_changed(qtbot: QtBot, p
     with qtbot.waitSignal(page.folder.masked, check_params_cb=lambda places, _painted: places == (1,)):
         page.look_again()
     assert page.folder.preparing.words(1) == "masked"
+    Image.new("L", (60, 52), 99).save(folder / "1-masklabel.png")
+    with qtbot.waitSignal(page.folder.masked, check_params_cb=lambda places, _painted: places == (1,)):
+        page.look_again()
     (folder / "1-masklabel.png").unlink()
     with qtbot.waitSignal(page.folder.masked):
         page.look_again()

@@ -48,6 +48,22 @@ def test_what_a_newer_gesso_wrote_beside_a_mark_stays(tmp_path: Path) -> None:
     marks.set_stars("a.png", 3)
     marks.save()
     assert json.loads(path.read_bytes())["marks"] == {"a.png": {"stars": 3, "flag": "", "colour": "red"}}
+    marks.set_stars("a.png", 0)
+    marks.save()
+    assert json.loads(path.read_bytes())["marks"] == {"a.png": {"stars": 0, "flag": "", "colour": "red"}}
+    assert list(Marks(tmp_path)) == []
+
+
+def test_a_file_that_was_damaged_meanwhile_is_set_aside_and_nothing_is_lost(tmp_path: Path) -> None:
+    marks = Marks(tmp_path)
+    marks.set_stars("a.png", 3)
+    marks.save()
+    marks.path.write_bytes(b"torn")
+    marks.set_stars("b.png", 4)
+    marks.save()
+    again = Marks(tmp_path)
+    assert (again.stars("a.png"), again.stars("b.png"), again.note) == (3, 4, "")
+    assert (tmp_path / ".gesso" / "marks.damaged-1.json").read_bytes() == b"torn"
 
 
 @pytest.mark.parametrize(

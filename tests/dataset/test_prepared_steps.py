@@ -111,6 +111,57 @@ def test_strokes_of_one_mask_are_one_step_and_all_of_them_taken_back_none(folder
     assert path.read_bytes() == b"three"
 
 
+def test_what_others_painted_between_two_strokes_comes_back(folder: Path) -> None:
+    book, path = CaptionBook(scan(folder)), folder / "a-masklabel.png"
+    book.mask("painted", {0: b"one"}, merge="a")
+    path.write_bytes(b"theirs")
+    book.mask("painted", {0: b"two"}, merge="a")
+    book.undo()
+    assert path.read_bytes() == b"theirs"
+    book.mask("painted", {0: None}, merge="a")
+    book.undo()
+    assert path.read_bytes() == b"theirs"
+
+
+def test_a_caption_that_others_wrote_between_two_words_comes_back(folder: Path) -> None:
+    book, path = CaptionBook(scan(folder)), folder / "a.txt"
+    book.apply("typed", [Change(0, "a", "a cat")], merge="a")
+    path.write_bytes(b"theirs")
+    book.reread([0])
+    book.apply("typed", [Change(0, "theirs", "theirs, sat")], merge="a")
+    book.undo()
+    assert path.read_bytes() == b"theirs"
+
+
+def test_one_mask_of_several_that_becomes_as_it_was_takes_no_other_along(folder: Path) -> None:
+    book = CaptionBook(scan(folder))
+    for place, mask in ((0, b"A"), (1, b"B"), (0, None)):
+        book.mask("painted", {place: mask}, merge="all")
+    assert (folder / "b-masklabel.png").read_bytes() == b"B"
+    assert len(book.done) == 1
+
+
+def test_a_mask_joins_no_step_where_another_process_undid_something(folder: Path) -> None:
+    book, other = CaptionBook(scan(folder)), CaptionBook(scan(folder))
+    book.mask("painted", {0: b"A"}, merge="a")
+    other.apply("typed", [Change(1, "b", "bear")])
+    other.undo()
+    book.mask("painted", {0: b"B"}, merge="a")
+    assert len(book.done) == 2
+    book.mask("painted", {0: b"A"}, merge="a")
+    assert (folder / "a-masklabel.png").read_bytes() == b"A"
+
+
+def test_masks_take_little_more_room_in_the_journal_than_their_files(folder: Path) -> None:
+    noise = random.Random(1).randbytes(200_000)
+    CaptionBook(scan(folder)).mask("painted", {0: noise})
+    assert (folder / ".gesso" / "history" / "journal").stat().st_size < 1.05 * len(noise)
+    undone = CaptionBook(scan(folder))
+    for take in (undone.undo, undone.redo):
+        take()
+    assert (folder / "a-masklabel.png").read_bytes() == noise
+
+
 def test_masks_that_differ_only_far_from_their_beginning_are_others(folder: Path) -> None:
     book = CaptionBook(scan(folder))
     head = bytes(100_000)

@@ -1,4 +1,5 @@
 """The captions of one open folder: read when first asked for, edited by steps that can be undone, written without harm.
+Masks and recipes become steps of the same history.
 
 On disk captions stay as they are, letter for letter and byte for byte, until a change names them. What is rewritten
 becomes UTF-8 with `\\n`, as `captions.write_caption` has it; undo brings the old bytes back, whatever they were. A
@@ -42,7 +43,7 @@ class Change:
 @dataclass(frozen=True)
 class Step:
     """One undo step. `source` says who made it: "hand", or a captioner. `captions` counts the files that it changed; 0
-    if it changed how pictures are prepared.
+    if it changed masks, or how pictures are prepared.
 
     `changes` is read from the journal when first asked for, and so is `masked`: where it changed masks. Pictures that
     are not in the dataset any more are left out.
@@ -72,11 +73,13 @@ class Step:
 
 @dataclass(slots=True)
 class _Merge:
-    """The step that may be joined: by what key, its number, and its files' bytes from before it, as digests."""
+    """The step that may be joined: by what key, its number, and its files' bytes from before it and as it left them, as
+    digests."""
 
     key: str = ""
     number: int = 0
     originals: dict[str, bytes | None] = field(default_factory=dict[str, bytes | None])
+    written: dict[str, bytes | None] = field(default_factory=dict[str, bytes | None])
 
 
 class CaptionBook:
@@ -170,7 +173,6 @@ class CaptionBook:
         *,
         source: str = "hand",
         merge: str = "",
-        pause: float = float("inf"),
     ) -> Step | None:
         """Give the pictures at these places masks, files as `masks.mask_file` makes them or None for none, as one undo
         step. With `merge` they join the last step as in `apply`; where that leaves nothing of it, it is undone.
@@ -188,11 +190,11 @@ class CaptionBook:
                     files.append(FileChange(path, before[0], after))
             if not files:
                 return None
-            if self._may_join(merge, pause) and self._leaves_nothing(files):
+            if self._may_join(merge, files) and self._leaves_nothing(files):
                 entry, _ = self._history.turn("undo", self._clock(), leave_changed=False)
                 self._merge = _Merge()
                 return self._step(entry)
-            return self._do(title, files, source, merge, pause)
+            return self._do(title, files, source, merge)
 
     def preview(self, operation: Operation, places: Sequence[int]) -> tuple[Change, ...]:
         """What the operation would change, only what would differ; captions that are not `complete` are left out.
@@ -269,9 +271,10 @@ class CaptionBook:
         watch: Watch | None = None,
     ) -> Step:
         """Write the files, as a step of their own or as part of the last one."""
-        digests = {one.path: digest(one.before) for one in files}
-        joins = self._may_join(merge, pause) and not self._leaves_nothing(files)
-        originals = {**digests, **self._merge.originals} if joins else digests
+        joins = self._may_join(merge, files, pause) and not self._leaves_nothing(files)
+        before = self._merge if joins else _Merge()
+        originals = {one.path: digest(one.before) for one in files} | before.originals
+        written = before.written | {one.path: digest(one.after) for one in files}
         try:
             entry = self._history.do(
                 title,
@@ -279,12 +282,12 @@ class CaptionBook:
                 source=source,
                 when=self._clock(),
                 captions=sum(map(_is_caption, originals)),
-                joins=self._merge.number if joins else 0,
+                joins=before.number,
                 watch=watch,
             )
         finally:
             self._remember(files)
-        self._merge = _Merge(merge, entry.number, originals)
+        self._merge = _Merge(merge, entry.number, originals, written)
         return self._step(entry)
 
     def _turn(self, direction: Direction, leave_changed: bool, watch: Watch | None) -> Step | None:
@@ -296,7 +299,7 @@ class CaptionBook:
             try:
                 entry, files = self._history.turn(direction, self._clock(), leave_changed=leave_changed, watch=watch)
             except ChangedOutside as refusal:
-                self._files.read_anew(refusal.paths)
+                self._files.read_anew(filter(_is_caption, refusal.paths))
                 raise
             self._remember(files)
             self._merge = _Merge()
@@ -358,16 +361,18 @@ class CaptionBook:
             return [FileChange(kept, None, before), FileChange(path, before, after)]
         return [FileChange(path, before, after)]
 
-    def _may_join(self, key: str, pause: float) -> bool:
-        """Whether the last step is of this key, and recent."""
+    def _may_join(self, key: str, files: Sequence[FileChange], pause: float = float("inf")) -> bool:
+        """Whether the last step is of this key, and recent, and nothing was undone or done by others since: what is
+        between two parts of a step no undo would bring back."""
         last = self._history.done[-1] if self._history.done else None
         if not key or last is None or (key, last.number) != (self._merge.key, self._merge.number):
             return False
-        return (self._clock() - last.when).total_seconds() <= pause
+        as_left = all(self._merge.written.get(one.path, b"") in (b"", digest(one.before)) for one in files)
+        return as_left and not self._history.undone and (self._clock() - last.when).total_seconds() <= pause
 
     def _leaves_nothing(self, files: Sequence[FileChange]) -> bool:
         """Of the last step, if they joined it: captions stay apart then, so that undo always has something to show."""
-        return all(self._merge.originals.get(one.path, b"") == digest(one.after) for one in files)
+        return self._merge.originals == {one.path: digest(one.after) for one in files}
 
     def _step(self, entry: Entry) -> Step:
         records = tuple(entry.records)

@@ -7,6 +7,7 @@ crash leaves half done is known, and so is what to put right. A record that is c
 never acted on.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -60,6 +61,10 @@ class Record:
     sha256: str = ""
     synced: bool = True
     """Of an `end`: whether every file was put on the disk one by one."""
+
+
+_Saved = str | dict[str, str] | None
+"""The bytes of a file in a body; None: no file."""
 
 
 class JournalReplaced(Exception):
@@ -148,10 +153,10 @@ class Journal:
             if hashlib.sha256(body).hexdigest() != record.sha256:
                 raise ValueError("its checksum is wrong")
             return _from_json(zlib.decompress(body))
-        except (OSError, ValueError, TypeError, zlib.error) as error:
+        except (OSError, ValueError, TypeError, KeyError, zlib.error) as error:
             raise UserError(
                 f"The step “{record.title}” can't be undone or redone: its part of the journal is damaged ({error}).",
-                f"Take the captions from a backup. The journal is {shown(self.path)}.",
+                f"Take those files from a backup. The journal is {shown(self.path)}.",
             ) from error
 
     def begin_anew(self, records: Iterable[Record] | None = None) -> None:
@@ -256,22 +261,27 @@ def _require_nothing_behind(file: BinaryIO, start: int) -> None:
 
 
 def _to_json(files: tuple[FileChange, ...]) -> bytes:
-    """Bytes stand in it as text of Latin-1, which has a letter for each."""
-    return json.dumps([[one.path, _as_text(one.before), _as_text(one.after)] for one in files]).encode()
+    """Bytes of a caption stand in it as text of Latin-1, which has a letter for each; those of a mask in base 64, which
+    is as small again when it is compressed."""
+    return json.dumps([[one.path, _saved(one.path, one.before), _saved(one.path, one.after)] for one in files]).encode()
 
 
-def _as_text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode("latin-1")
+def _saved(path: str, data: bytes | None) -> _Saved:
+    if data is None:
+        return None
+    return {"base64": base64.b64encode(data).decode()} if path.endswith(MASK) else data.decode("latin-1")
 
 
 def _from_json(body: bytes) -> tuple[FileChange, ...]:
-    """Raises ValueError or TypeError for anything but what `_to_json` wrote, and for paths that lead elsewhere."""
-    entries = cast("list[tuple[str, str | None, str | None]]", json.loads(body))
+    """Raises ValueError, TypeError or KeyError for what `_to_json` did not write, and for paths that lead elsewhere."""
+    entries = cast("list[tuple[str, _Saved, _Saved]]", json.loads(body))
     return tuple(FileChange(_own_path(path), _as_bytes(before), _as_bytes(after)) for path, before, after in entries)
 
 
-def _as_bytes(text: str | None) -> bytes | None:
-    return None if text is None else text.encode("latin-1")
+def _as_bytes(saved: _Saved) -> bytes | None:
+    if isinstance(saved, dict):
+        return base64.b64decode(saved["base64"], validate=True)
+    return None if saved is None else saved.encode("latin-1")
 
 
 def _own_path(path: str) -> str:

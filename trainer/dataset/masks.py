@@ -8,6 +8,7 @@ from PIL import Image
 
 from trainer.dataset.items import COMPANIONS, Item
 from trainer.dataset.pictures import Size, load
+from trainer.files import Stamp, stamp_of
 
 MASK = COMPANIONS[0]
 
@@ -22,9 +23,10 @@ def mask_path_of(item: Item) -> str:
     return item.relative.rpartition(".")[0] + MASK
 
 
-def has_mask(item: Item) -> bool:
-    """Without a Path, of which tens of thousands take their time."""
-    return os.path.isfile(f"{item.head}{item.name.rpartition('.')[0]}{MASK}")
+def mask_stamp(item: Item) -> Stamp | None:
+    """None without a mask. Without a Path, of which tens of thousands take their time."""
+    path = f"{item.head}{item.name.rpartition('.')[0]}{MASK}"
+    return stamp_of(path) if os.path.isfile(path) else None
 
 
 def read_mask(picture: Path, size: Size) -> Image.Image | None:

@@ -94,10 +94,7 @@ class OwnFile(ABC, Generic[Value]):
             return
         try:
             with locked(self.path):
-                try:
-                    values, unknown = self._parse(self.path.read_bytes())
-                except _DAMAGE:
-                    values, unknown = dict(self._values), self._unknown
+                values, unknown = self._on_disk()
                 for relative in touched:
                     self._put(values, relative, self.of(relative))
                 write_text_atomically(self.path, self._text(values, unknown))
@@ -106,6 +103,16 @@ class OwnFile(ABC, Generic[Value]):
                 self._touched |= touched
             raise
 
+    def _on_disk(self) -> tuple[dict[str, Value], dict[str, Saved]]:
+        """What others saved meanwhile; where that was damaged or taken away, what was read of it."""
+        try:
+            return self._parse(self.path.read_bytes())
+        except FileNotFoundError:
+            pass
+        except _DAMAGE:
+            set_aside(self.path)
+        return dict(self._values), self._unknown
+
     def _put(self, values: dict[str, Value], relative: str, value: Value) -> None:
         if value == self.NOTHING:
             values.pop(relative, None)
@@ -113,7 +120,8 @@ class OwnFile(ABC, Generic[Value]):
             values[relative] = value
 
     def _text(self, values: dict[str, Value], unknown: dict[str, Saved]) -> str:
-        saved = {relative: unknown.get(relative, {}) | self._saved(value) for relative, value in sorted(values.items())}
+        relatives = sorted(values.keys() | {relative for relative, more in unknown.items() if more})
+        saved = {one: unknown.get(one, {}) | self._saved(values.get(one, self.NOTHING)) for one in relatives}
         return json.dumps({"format": self.FORMAT, self.NAME: saved}, indent=1)
 
     def _parse(self, data: bytes) -> tuple[dict[str, Value], dict[str, Saved]]:
@@ -127,7 +135,8 @@ class OwnFile(ABC, Generic[Value]):
             raise TypeError(f"the {self.NAME} are no JSON object")
         each = cast("dict[str, Saved]", saved)
         known = self._saved(self.NOTHING).keys()
+        values = {relative: self._value(one) for relative, one in each.items()}
         return (
-            {relative: self._value(one) for relative, one in each.items()},
+            {relative: value for relative, value in values.items() if value != self.NOTHING},
             {relative: {key: one[key] for key in one.keys() - known} for relative, one in each.items()},
         )
