@@ -16,8 +16,9 @@ class Steps(QObject):
     def __init__(self, folder: DatasetFolder, inspector: DatasetInspector, close_up: CloseUp, parent: QObject) -> None:
         super().__init__(parent)
         self._folder, self._inspector, self._close_up = folder, inspector, close_up
-        for changed in (folder.opened, folder.changed, folder.prepared, folder.masked, folder.rested):
-            changed.connect(self._show)
+        for changed in (folder.opened, folder.changed, folder.prepared, folder.masked):
+            changed.connect(self._show_anew)
+        folder.rested.connect(self._show)  # a step may be about pictures that are gone
         folder.stuck.connect(inspector.say_stuck)
         inspector.undoing.connect(self.undo)
         inspector.redoing.connect(self.redo)
@@ -43,6 +44,12 @@ class Steps(QObject):
             self._folder.mend_again()
         else:
             self._folder.redo()
+
+    @Slot()
+    def _show_anew(self) -> None:
+        """Nothing is stuck any more."""
+        self._inspector.say_stuck("")
+        self._show()
 
     @Slot()
     def _show(self) -> None:

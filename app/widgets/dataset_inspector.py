@@ -134,7 +134,6 @@ class DatasetInspector(QWidget):
         shown = titles[: -STEPS_SHOWN - 1 : -1]
         more = [f"and {len(titles) - len(shown):,} before"] if len(titles) > len(shown) else []
         self._changes.setText("\n".join([*shown, *more]) or "Nothing was changed yet.")
-        self.say_stuck("")
         self._undo.setEnabled(bool(titles))
         self._redo.setEnabled(can_redo)
 

@@ -208,6 +208,7 @@ def test_undo_leaves_what_others_changed_and_asks_about_the_rest(qtbot: QtBot, p
     (folder / "1.txt").write_text("by another program", encoding="utf-8")
     with qtbot.waitSignal(page.folder.stuck):
         page.undo()
+    qtbot.waitUntil(lambda: not page.folder.is_writing)
     assert page.inspector._rest.isVisible()
     assert (folder / "2.txt").read_text(encoding="utf-8").strip() == "cat, garden, sun"
     with qtbot.waitSignal(page.folder.changed):

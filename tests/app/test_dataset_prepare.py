@@ -361,6 +361,19 @@ def test_nothing_is_drawn_on_a_picture_while_its_folder_is_read_anew(
     assert Image.open(mask_path(folder / "1.png")).getpixel((300, 200)) == 0
 
 
+def test_undo_of_a_mask_whose_picture_is_gone_is_seen(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    prepare(qtbot, page, "mask")
+    paint(page.preparing.mask_canvas, 300, 200)
+    page.back()
+    qtbot.waitUntil(lambda: len(page.folder.steps()) == 1 and not page.folder.is_writing)
+    (folder / "1.png").unlink()
+    open_folder(qtbot, page, folder)
+    assert page.inspector._undo.isEnabled()
+    page.undo()
+    qtbot.waitUntil(lambda: not page.inspector._undo.isEnabled())
+    assert page.inspector._redo.isEnabled()
+
+
 def test_all_strokes_taken_back_leave_no_step(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
     prepare(qtbot, page, "mask")
     panel = page.preparing
