@@ -140,8 +140,6 @@ class DatasetFolder(QObject):
         folder = self.own(asked)
         self._stop_reading()
         self.is_read = False
-        if folder != self.folder:
-            self.mendings.clear()
         self.folder, self.report = folder, None
         self._opening = partial(open_folder, folder, asked)
         self._writing.begin_next()
@@ -177,6 +175,8 @@ class DatasetFolder(QObject):
         if self._writing.is_about(folder):  # that was asked for meanwhile, and is not in what was read
             self.open(folder)
             return
+        if self._book is not None and folder != self._book.dataset.folder:
+            self.mendings = Mendings()
         self._found, self._book, self._marks, self.rows = found, found.book, found.marks, found.rows
         self._turn = None
         self.paths, self._places = found.paths, found.places
@@ -263,17 +263,12 @@ class DatasetFolder(QObject):
         if isinstance(mending, Edit):
             self.edit(mending.title, mending.operation, mending.places)
         elif self._book is not None:
-            self._put(partial(dataset_writing.mend_files, mending, self._book.dataset.folder))
+            self._put(partial(dataset_writing.mend_files, mending, self._book, self.mendings))
 
     def bring_back(self) -> None:
         """Undo what was done to files last."""
         if self.mendings.done:
-            self._put(partial(dataset_writing.bring_back, self.mendings.done.pop()))
-
-    def mend_again(self) -> None:
-        """Redo what was undone of files last."""
-        if self.mendings.undone:
-            self._put(partial(dataset_writing.mend_again, self.mendings.undone.pop(), self.book.dataset.folder))
+            self._put(partial(dataset_writing.bring_back, self.mendings))
 
     def stop_writing(self) -> None:
         """Give up what is being written now: all of its files become what they were before it. What was asked for
@@ -282,11 +277,11 @@ class DatasetFolder(QObject):
 
     def undo(self) -> None:
         if self._book is not None:
-            self._put(partial(dataset_writing.turn, self._book, self._book.undo, self.preparing))
+            self._put(partial(dataset_writing.undo_last, self._book, self.mendings, self.preparing))
 
     def redo(self) -> None:
         if self._book is not None:
-            self._put(partial(dataset_writing.turn, self._book, self._book.redo, self.preparing))
+            self._put(partial(dataset_writing.redo_next, self._book, self.mendings, self.preparing))
 
     def turn_the_rest(self) -> None:
         """Undo, or redo, what was stuck last, and leave what others changed as it is."""
@@ -354,7 +349,6 @@ class DatasetFolder(QObject):
         is_open = asked.book is self._book
         match outcome:
             case FilesMended() if asked.book.dataset.folder == self.folder:
-                self.mendings.take(outcome.done, outcome.undone, is_anew=outcome.is_anew)
                 self.open(asked.book.dataset.folder)
             case Written() if is_open:
                 self._take_written(asked.work, outcome)

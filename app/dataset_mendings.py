@@ -16,7 +16,7 @@ class FilesDone:
     mended: Mended
     undone_at: datetime | None = None
 
-    def undone(self) -> "FilesDone":
+    def taken_back(self) -> "FilesDone":
         return replace(self, undone_at=datetime.now(UTC))
 
     def again(self, mended: Mended) -> "FilesDone":
@@ -30,19 +30,14 @@ class Mendings:
     def __init__(self) -> None:
         self.done: list[FilesDone] = []
         self.undone: list[FilesDone] = []
+        self._ended: frozenset[int] = frozenset()
+        """The numbers of steps that were undone when something was done to files anew: they stay so."""
 
-    def clear(self) -> None:
-        self.done.clear()
+    def begin_anew(self, done: FilesDone, undone: Sequence[Step]) -> None:
+        """Something was done for the first time while these steps were undone: nothing of before is done again."""
+        self.done.append(done)
         self.undone.clear()
-
-    def take(self, done: FilesDone | None, undone: FilesDone | None, *, is_anew: bool) -> None:
-        """What was done, or undone; `is_anew`: for the first time, so that what was undone before stays so."""
-        if is_anew:
-            self.undone.clear()
-        if done is not None:
-            self.done.append(done)
-        if undone is not None:
-            self.undone.append(undone)
+        self._ended = frozenset(step.number for step in undone)
 
     @property
     def last(self) -> str:
@@ -53,12 +48,17 @@ class Mendings:
         """Whether something was done to files since the last of these steps."""
         return bool(self.done) and (not done or done[-1].when < self.done[-1].mended.when)
 
+    def live(self, undone: Sequence[Step]) -> Sequence[Step]:
+        """Those of the steps that were undone which can be done again."""
+        return [step for step in undone if step.number not in self._ended]
+
     def is_next(self, done: Sequence[Step], undone: Sequence[Step]) -> bool:
-        """Whether something is to be done again to files before the last of the steps that were undone. What is done
-        anew ends what could be done again."""
+        """Whether something is to be done again to files before the last of the steps that were undone. A step that was
+        made since ends that, also where it was undone itself."""
         if not self.undone:
             return False
         first = self.undone[-1]
-        if done and first.undone_at is not None and done[-1].when > first.undone_at:
+        if any(first.undone_at is not None and step.when > first.undone_at for step in (*done, *undone)):
             return False
-        return not undone or first.mended.when < undone[-1].when
+        live = self.live(undone)
+        return not live or first.mended.when < live[-1].when

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.dataset_mendings import FilesDone
+from app.dataset_mendings import FilesDone, Mendings
 from app.dataset_preparing import Prepared, Preparing
 from app.errand import Errand
 from trainer.contract.errors import Cancelled, UserError
@@ -38,12 +38,8 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class FilesMended:
-    """Files of the folder were moved or written: it is to be read anew. `done` can be undone now, `undone` be done
-    again; where it `is_anew`, what was undone before can't any more."""
+    """Files of the folder were moved or written: it is to be read anew."""
 
-    done: FilesDone | None = None
-    undone: FilesDone | None = None
-    is_anew: bool = False
     trouble: str = ""
     """Why it was not done."""
 
@@ -86,6 +82,25 @@ def checked(operation: Operation, errand: Errand) -> Operation:
     return edit
 
 
+def undo_last(
+    book: CaptionBook, mendings: Mendings, preparing: Preparing, errand: Errand, *, leave_changed: bool = False
+) -> Outcome:
+    """Of steps and of what was done to files, whichever is the last when its turn has come."""
+    if mendings.is_last(book.done):
+        return bring_back(mendings, errand)
+    return turn(book, book.undo, preparing, errand, leave_changed=leave_changed)
+
+
+def redo_next(
+    book: CaptionBook, mendings: Mendings, preparing: Preparing, errand: Errand, *, leave_changed: bool = False
+) -> Outcome:
+    if mendings.is_next(book.done, book.undone):
+        return mend_again(mendings, book.dataset.folder)
+    if not mendings.live(book.undone):
+        return Written()
+    return turn(book, book.redo, preparing, errand, leave_changed=leave_changed)
+
+
 def turn(
     book: CaptionBook,
     take: Callable[..., Step | None],
@@ -119,21 +134,34 @@ def save(marks: Marks, _errand: Errand) -> Written:
     return Written()
 
 
-def mend_files(mending: FileMending, folder: Path, _errand: Errand) -> FilesMended:
-    return FilesMended(FilesDone(mending, mend(mending, folder)), is_anew=True)
+def mend_files(mending: FileMending, book: CaptionBook, mendings: Mendings, _errand: Errand) -> FilesMended:
+    mendings.begin_anew(FilesDone(mending, mend(mending, book.dataset.folder)), book.undone)
+    return FilesMended()
 
 
-def bring_back(done: FilesDone, _errand: Errand) -> FilesMended:
-    """Where it can't be done it is not tried again: its sentence says where the files are."""
+def bring_back(mendings: Mendings, _errand: Errand) -> FilesMended:
+    """What was done last. Where it can't be done it is not tried again: its sentence says where the files are."""
+    if not mendings.done:
+        return FilesMended()
+    done = mendings.done.pop()
     try:
         undo(done.mended)
     except (UserError, OSError) as error:
-        return FilesMended(trouble=str(error))
-    return FilesMended(undone=done.undone())
+        return FilesMended(str(error))
+    mendings.undone.append(done.taken_back())
+    return FilesMended()
 
 
-def mend_again(undone: FilesDone, folder: Path, _errand: Errand) -> FilesMended:
-    return FilesMended(undone.again(mend(undone.mending, folder)))
+def mend_again(mendings: Mendings, folder: Path) -> FilesMended:
+    """What was undone last. Where the disk refuses it can be tried again."""
+    undone = mendings.undone[-1]
+    try:
+        done = undone.again(mend(undone.mending, folder))
+    except (UserError, OSError) as error:
+        return FilesMended(str(error))
+    mendings.undone.pop()
+    mendings.done.append(done)
+    return FilesMended()
 
 
 def _as_they_are(book: CaptionBook, places: Iterable[int]) -> Written:

@@ -26,23 +26,14 @@ class Steps(QObject):
 
     @Slot()
     def undo(self) -> None:
-        is_typed = self._inspector.is_edited
         self._inspector.finish()
-        if self._close_up.undo():
-            return
-        if not is_typed and not self._folder.is_writing and self._folder.mendings.is_last(self._folder.steps()):
-            self._folder.bring_back()
-        else:
+        if not self._close_up.undo():
             self._folder.undo()
 
     @Slot()
     def redo(self) -> None:
         self._inspector.finish()
-        if self._close_up.redo():
-            return
-        if not self._folder.is_writing and self._folder.mendings.is_next(self._folder.steps(), self._folder.undone()):
-            self._folder.mend_again()
-        else:
+        if not self._close_up.redo():
             self._folder.redo()
 
     @Slot()
@@ -57,7 +48,7 @@ class Steps(QObject):
         done, undone = folder.steps(), folder.undone()
         titles = [(step.when, _in_words(step)) for step in done]
         titles += [(one.mended.when, one.mended.title) for one in folder.mendings.done]
-        can_redo = bool(undone) or folder.mendings.is_next(done, undone)
+        can_redo = bool(folder.mendings.live(undone)) or folder.mendings.is_next(done, undone)
         self._inspector.show_steps([title for _, title in sorted(titles)], can_redo)
 
 

@@ -1,5 +1,6 @@
 """What is done to the files of a dataset in the window: what is no picture is named, pictures leave, and come back."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -243,3 +244,89 @@ def test_the_picture_stays_shown_after_a_mending_that_finds_nothing_to_do(
     qtbot.waitUntil(lambda: is_quiet(page))
     assert page.inspector.edit.isEnabled()
     assert page.inspector.edit.text() == "cat, sofa"
+
+
+def do_all(qtbot: QtBot, page: DatasetPage, *acts: Callable[[], object]) -> None:
+    """One after the other, in a hurry."""
+    for act in acts:
+        act()
+    qtbot.waitUntil(lambda: is_quiet(page), timeout=20_000)
+
+
+def tag(page: DatasetPage, row: int, name: str) -> Callable[[], None]:
+    def add() -> None:
+        select(page, row)
+        page.selection.add_tag(name)
+
+    return add
+
+
+def take(page: DatasetPage, row: int) -> Callable[[], None]:
+    def out() -> None:
+        select(page, row)
+        page.take_out()
+
+    return out
+
+
+def test_undo_in_a_hurry_is_about_what_was_asked_for_last(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    states = [contents(folder)]
+    for act in (tag(page, 3, "first"), take(page, 0), take(page, 0)):
+        do_all(qtbot, page, act)
+        states.append(contents(folder))
+    do_all(qtbot, page, page.undo, page.undo)
+    assert contents(folder) == states[1]
+    do_all(qtbot, page, page.redo, page.redo)
+    assert contents(folder) == states[3]
+    do_all(qtbot, page, page.undo, page.undo, page.undo)
+    assert contents(folder) == states[0]
+    do_all(qtbot, page, page.redo)
+    assert contents(folder) == states[1]
+    do_all(qtbot, page, take(page, 0), page.undo)
+    assert contents(folder) == states[1]
+
+
+def test_what_was_ended_is_not_done_again_by_undoing_what_ended_it(
+    qtbot: QtBot, page: DatasetPage, folder: Path
+) -> None:
+    do_all(qtbot, page, take(page, 0))
+    do_all(qtbot, page, page.undo)
+    do_all(qtbot, page, tag(page, 1, "new"))
+    do_all(qtbot, page, page.undo)
+    do_all(qtbot, page, page.redo, page.redo)
+    assert names(page) == PICTURES
+    assert "new" in (folder / "2.txt").read_text("utf-8")
+
+
+def test_what_is_done_to_files_ends_the_steps_that_were_undone(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    do_all(qtbot, page, tag(page, 3, "new"))
+    do_all(qtbot, page, page.undo)
+    before = contents(folder)
+    do_all(qtbot, page, take(page, 0))
+    assert not page.inspector._redo.isEnabled()
+    do_all(qtbot, page, page.redo)
+    assert "new" not in (folder / "4.txt").read_text("utf-8")
+    do_all(qtbot, page, page.undo)
+    assert contents(folder) == before
+
+
+def test_what_the_disk_refuses_to_do_again_can_be_tried_again(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    do_all(qtbot, page, take(page, 0))
+    do_all(qtbot, page, page.undo)
+    removed = folder / ".gesso" / "removed"
+    removed.write_text("a file where the folder should be")
+    with qtbot.waitSignal(page.said):
+        page.redo()
+    qtbot.waitUntil(lambda: is_quiet(page))
+    assert names(page) == PICTURES
+    removed.unlink()
+    assert page.inspector._redo.isEnabled()
+    do_all(qtbot, page, page.redo)
+    assert names(page) == PICTURES[1:]
+
+
+def test_a_folder_that_is_not_there_takes_no_undo_away(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
+    do_all(qtbot, page, take(page, 0))
+    do_all(qtbot, page, lambda: page.open_folder(folder / "nowhere"))
+    do_all(qtbot, page, page.undo)
+    assert names(page) == PICTURES

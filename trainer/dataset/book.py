@@ -272,9 +272,9 @@ class CaptionBook:
     ) -> Step:
         """Write the files, as a step of their own or as part of the last one."""
         joins = self._may_join(merge, files, pause) and not self._leaves_nothing(files)
-        before = self._merge if joins else _Merge()
-        originals = {one.path: digest(one.before) for one in files} | before.originals
-        written = before.written | {one.path: digest(one.after) for one in files}
+        joined = self._merge if joins else _Merge()
+        originals = {one.path: digest(one.before) for one in files} | joined.originals
+        written = joined.written | {one.path: digest(one.after) for one in files}
         try:
             entry = self._history.do(
                 title,
@@ -282,7 +282,7 @@ class CaptionBook:
                 source=source,
                 when=self._clock(),
                 captions=sum(map(_is_caption, originals)),
-                joins=before.number,
+                joins=joined.number,
                 watch=watch,
             )
         finally:
