@@ -314,6 +314,7 @@ def test_what_the_disk_refuses_to_do_again_can_be_tried_again(qtbot: QtBot, page
     do_all(qtbot, page, take(page, 0))
     do_all(qtbot, page, page.undo)
     removed = folder / ".gesso" / "removed"
+    removed.parent.mkdir(exist_ok=True)
     removed.write_text("a file where the folder should be")
     with qtbot.waitSignal(page.said):
         page.redo()
