@@ -81,6 +81,13 @@ def paint(canvas: MaskCanvas, x: int, y: int) -> None:
     QTest.mouseClick(canvas, LEFT, NONE, place)
 
 
+def away_and_back(qtbot: QtBot, page: DatasetPage) -> None:
+    """To the next picture and back: what was painted is written, and its strokes are forgotten."""
+    for key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
+        QTest.keyClick(page.preparing.mask_canvas, key)
+        shown(qtbot, page)
+
+
 def near(crop: tuple[int, int, int, int] | None, wanted: tuple[int, int, int, int]) -> bool:
     """A pixel of the window is some of the picture."""
     return crop is not None and all(abs(a - b) <= 3 for a, b in zip(crop, wanted, strict=True))
@@ -293,9 +300,7 @@ def test_a_mask_that_is_undone_while_it_is_shown_is_shown_as_it_is(
     prepare(qtbot, page, "mask")
     canvas = page.preparing.mask_canvas
     paint(canvas, 300, 200)
-    for key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):  # its strokes are forgotten
-        QTest.keyClick(canvas, key)
-        shown(qtbot, page)
+    away_and_back(qtbot, page)
     assert canvas.marked().pixelColor(300, 200).value() == 255
     page.undo()
     qtbot.waitUntil(lambda: page.preparing._is_shown and canvas.marked().pixelColor(300, 200).value() == 0)
@@ -308,9 +313,7 @@ def test_a_stroke_that_was_taken_back_does_not_bring_an_undone_mask_again(
     prepare(qtbot, page, "mask")
     canvas = page.preparing.mask_canvas
     paint(canvas, 300, 200)
-    for key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
-        QTest.keyClick(canvas, key)
-        shown(qtbot, page)
+    away_and_back(qtbot, page)
     paint(canvas, 600, 400)
     page.undo()
     page.undo()
@@ -428,9 +431,7 @@ def test_a_mask_that_the_disk_refused_is_not_lost(qtbot: QtBot, page: DatasetPag
     assert canvas.marked().pixelColor(300, 200).value() == 255
     earlier = Painted(QImage(), AS_IT_IS, Size(0, 0))
     page.folder.masked.emit((0,), earlier)
-    for key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
-        QTest.keyClick(canvas, key)
-        shown(qtbot, page)
+    away_and_back(qtbot, page)
     assert canvas.marked().pixelColor(300, 200).value() == 255, "what was painted before it is written, not it"
     path.rmdir()
     page.folder.masked.emit((0,), None)
