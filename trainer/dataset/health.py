@@ -223,7 +223,7 @@ def _problem(finding: Finding, places: tuple[int, ...], mendings: tuple[Mending,
 def _read(dataset: Dataset, captions: Captions, language: Language) -> tuple[list[Words], list[Problem]]:
     words: list[Words] = []
     problems: list[Problem] = []
-    told: dict[Path, int] = {}
+    told: set[Path] = set()
     for place, item in enumerate(dataset.items):
         try:
             caption = captions.caption(place)
@@ -231,11 +231,11 @@ def _read(dataset: Dataset, captions: Captions, language: Language) -> tuple[lis
             reason = f"{error.title} An empty one will be used."
             problems.append(Problem("no caption", "warning", (item.path,), (place,), reason, error.fix))
             continue
-        words.append(Words(place, item.caption_path, caption.text, lists_of_tags(caption.text)))
-        if item.caption_path not in told:  # what several pictures share is told once
-            problems += about_words(item, place, caption, language)
-            if item.caption_path is not None:
-                told[item.caption_path] = place
+        path = item.caption_path
+        words.append(Words(place, path, caption.text, lists_of_tags(caption.text)))
+        if path is not None and path not in told:  # what several pictures share is told once
+            problems += about_words(item, path, place, caption, language)
+            told.add(path)
     return words, problems
 
 

@@ -32,11 +32,8 @@ class Unscramble:
             return text
 
 
-def about_words(item: Item, place: int, caption: Caption, language: Language) -> Iterator[Problem]:
-    """Of one picture that has a caption file."""
-    path = item.caption_path
-    if path is None:
-        return
+def about_words(item: Item, path: Path, place: int, caption: Caption, language: Language) -> Iterator[Problem]:
+    """Of one picture and its caption file, `path`."""
     for finding in about_caption(path, caption):
         if finding.kind != "long caption":
             yield _problem(finding, place, caption, item)

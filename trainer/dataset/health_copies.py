@@ -66,7 +66,7 @@ def _best(dataset: Dataset, looks: Sequence[Look], places: Sequence[int]) -> tup
 
     def worth(place: int) -> tuple[int, bool, int, int]:
         look = looks[place]
-        return look.width * look.height, dataset.items[place].caption_path is not None, look.length, -place
+        return look.width * look.height, bool(dataset.items[place].caption_name), look.length, -place
 
     best = max(places, key=worth)
     return best, [place for place in places if place != best]

@@ -18,7 +18,7 @@ from trainer.dataset.pictures import PictureError, Size, glance, read_bytes
 from trainer.dataset.sharpness import SIDE, sharpness
 from trainer.files import Stamp, stamp_of, write_text_atomically
 
-CACHE_FORMAT = 4
+CACHE_FORMAT = 5
 """Grows when what is measured changes, so that older caches are measured anew."""
 
 _THREADS = 2
