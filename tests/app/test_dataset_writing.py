@@ -16,6 +16,7 @@ from trainer.dataset.book import Change
 from trainer.dataset.edits import AddTags, SetText
 from trainer.dataset.marks import Marks
 from trainer.dataset.mending import Edit, Rename
+from trainer.dataset.recipes import AS_IT_IS, Recipe
 from trainer.dataset.tags import tags_of
 from trainer.home import RESOURCES, Home
 
@@ -239,3 +240,33 @@ def test_files_are_mended_after_what_was_asked_for_before(qtbot: QtBot, folder: 
         folder.bring_back()
     assert picture.exists()
     assert {row.caption for row in folder.rows} == {"cat, hat"}
+
+
+def test_a_crop_and_then_a_new_name_are_taken_back_in_turn_and_done_again(qtbot: QtBot, folder: DatasetFolder) -> None:
+    assert folder.folder is not None
+    picture = Path(folder.paths[3])
+    crop = Recipe(crop=(1, 2, 30, 40))
+
+    def recipe_of(name: str) -> Recipe:
+        return folder.preparing.recipe_of(picture.with_name(name))
+
+    with qtbot.waitSignal(folder.rested):
+        folder.preparing.change("Cropped a picture", {3: crop})
+    with qtbot.waitSignal(folder.examined):
+        folder.mend(Rename("Rename it", ((picture, "renamed.png"),)))
+    assert recipe_of("renamed.png") == crop
+    stuck: list[str] = []
+    folder.stuck.connect(stuck.append)
+    with qtbot.waitSignal(folder.examined):
+        folder.undo()
+    assert recipe_of(picture.name) == crop
+    with qtbot.waitSignal(folder.rested):
+        folder.undo()
+    assert recipe_of(picture.name) == AS_IT_IS
+    with qtbot.waitSignal(folder.rested):
+        folder.redo()
+    assert recipe_of(picture.name) == crop
+    with qtbot.waitSignal(folder.examined):
+        folder.redo()
+    assert recipe_of("renamed.png") == crop
+    assert stuck == []

@@ -129,27 +129,68 @@ def test_what_was_changed_since_is_not_taken_back(folder: Path) -> None:
     assert files(folder) == now
 
 
+TWO_NAMES = (("b.png", "b-2.png"), ("sub/c.webp", "d.webp"))
+
+
+def renamed(folder: Path) -> Mended:
+    return mend(Rename("name", tuple((folder / path, name) for path, name in TWO_NAMES)), folder)
+
+
 def test_a_renamed_picture_is_prepared_as_before_and_again_after_undo(folder: Path) -> None:
     mine = Recipe(1, True, (1, 2, 3, 4))
     recipes = Recipes(folder)
     recipes.set("b.png", mine)
-    recipes.set("sub/d.webp", Recipe(2))  # of a picture that is gone
+    recipes.set("gone.webp", Recipe(2))
     recipes.save()
-    done = mend(Rename("name", ((folder / "b.png", "b-2.png"), (folder / "sub" / "c.webp", "d.webp"))), folder)
-    assert (Recipes(folder).of("b-2.png"), Recipes(folder).of("sub/d.webp")) == (mine, AS_IT_IS)
+    before = recipes.path.read_bytes()
+    done = renamed(folder)
+    assert (Recipes(folder).of("b-2.png"), Recipes(folder).of("b.png")) == (mine, AS_IT_IS)
     undo(done)
     assert (folder / "b.png").exists()
-    assert Recipes(folder).of("b.png") == mine
+    assert recipes.path.read_bytes() == before
 
 
-def test_a_renamed_picture_keeps_its_stars_and_flag_and_has_them_again_after_undo(folder: Path) -> None:
+def test_what_belonged_to_a_picture_that_is_gone_is_not_the_renamed_ones(folder: Path) -> None:
+    recipes, marks = Recipes(folder), Marks(folder)
+    recipes.set("sub/d.webp", Recipe(2))
+    marks.set_stars("sub/d.webp", 2)
+    recipes.save()
+    marks.save()
+    renamed(folder)
+    assert (Recipes(folder).of("sub/d.webp"), Marks(folder).stars("sub/d.webp")) == (AS_IT_IS, 0)
+
+
+def test_stars_and_flag_go_along_there_and_back(folder: Path) -> None:
     marks = Marks(folder)
     marks.set_stars("b.png", 4)
     marks.set_flag("b.png", "pick")
-    marks.set_stars("sub/d.webp", 2)  # of a picture that is gone
     marks.save()
-    done = mend(Rename("name", ((folder / "b.png", "b-2.png"), (folder / "sub" / "c.webp", "d.webp"))), folder)
+    done = renamed(folder)
     now = Marks(folder)
-    assert (now.stars("b-2.png"), now.flag("b-2.png"), now.stars("sub/d.webp")) == (4, "pick", 0)
+    assert (now.stars("b-2.png"), now.flag("b-2.png"), now.stars("b.png")) == (4, "pick", 0)
+    now.set_stars("b-2.png", 1)  # given under the new name
+    now.save()
     undo(done)
-    assert (Marks(folder).stars("b.png"), Marks(folder).flag("b.png")) == (4, "pick")
+    assert (Marks(folder).stars("b.png"), Marks(folder).flag("b.png")) == (1, "pick")
+
+
+@pytest.mark.parametrize("refused", ["recipes.json", "marks.json"])
+def test_where_recipes_or_marks_can_not_be_written_nothing_is_renamed(
+    folder: Path, refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipes, marks = Recipes(folder), Marks(folder)
+    recipes.set("b.png", Recipe(1))
+    marks.set_stars("b.png", 4)
+    recipes.save()
+    marks.save()
+    before = files(folder)
+
+    def write(path: Path, text: str) -> None:
+        if path.name == refused:
+            raise UserError("The disk is full.", "Make room.")
+        write_bytes_atomically(path, text.encode())
+
+    monkeypatch.setattr("trainer.dataset.own_file.write_text_atomically", write)
+    with pytest.raises(UserError, match="The disk is full"):
+        renamed(folder)
+    assert files(folder) == before

@@ -8,16 +8,18 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from trainer.contract.errors import UserError
 from trainer.dataset.captions import encode_caption, read_caption
 from trainer.dataset.items import CAPTION_EXTENSIONS, COMPANIONS, EXTENSIONS
 from trainer.dataset.marks import Marks
 from trainer.dataset.names import shown
+from trainer.dataset.own_file import OwnFile
 from trainer.dataset.recipes import Recipes
 from trainer.files import said_as_user_error, sync, write_bytes_atomically
 
@@ -74,11 +76,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """What was done, and when: files moved (from, to), in that order, then files written."""
+    """What was done in the dataset at `folder`, and when: files moved (from, to), in that order, then files written,
+    then recipes and marks carried from one relative path to another."""
 
     title: str
-    moved: tuple[tuple[Path, Path], ...]
+    folder: Path
+    moved: tuple[tuple[Path, Path], ...] = ()
     written: tuple[Written, ...] = ()
+    carried: tuple[tuple[str, str], ...] = ()
     when: datetime = field(default_factory=partial(datetime.now, UTC), compare=False)
 
 
@@ -104,7 +109,7 @@ def together(mendings: Iterable[Mending]) -> tuple[Mending, ...]:
 
 def mend(mending: FileMending, folder: Path) -> Mended:
     """Do it, in the dataset at `folder`. Raises UserError where the disk refuses; then nothing has changed."""
-    done = Mended(mending.title, ())
+    done = Mended(mending.title, folder)
     try:
         match mending:
             case MoveAway(paths=paths):
@@ -112,7 +117,7 @@ def mend(mending: FileMending, folder: Path) -> Mended:
             case Rename(names=names):
                 for path, name in names:
                     done = _rename(done, path, name)
-                _keep_known(done, names, folder)
+                done = _carried(done, names)
             case Recode(paths=paths):
                 kept = _new_folder(folder)
                 for path in paths:
@@ -155,6 +160,7 @@ def undo(mended: Mended) -> None:
     for emptied in {to.parent for _, to in mended.moved} | {w.kept.parent for w in mended.written if w.kept}:
         with suppress(OSError):
             os.removedirs(emptied)
+    _carry([(new, old) for old, new in reversed(mended.carried)], mended.folder)
 
 
 class _HalfDone(Exception):
@@ -202,19 +208,30 @@ def _rename(done: Mended, path: Path, name: str) -> Mended:
     return done
 
 
-def _keep_known(done: Mended, names: Sequence[tuple[Path, str]], folder: Path) -> None:
-    """Recipes and marks. Under the old names they stay as well, so that they are there again after an undo."""
-    recipes, marks = Recipes(folder), Marks(folder)
-    for path, name in names:
-        old, new = (one.relative_to(folder).as_posix() for one in (path, path.with_name(name)))
-        recipes.set(new, recipes.of(old))
-        marks.set_stars(new, marks.stars(old))
-        marks.set_flag(new, marks.flag(old))
+def _carried(done: Mended, names: Sequence[tuple[Path, str]]) -> Mended:
+    changes = [(path.relative_to(done.folder), name) for path, name in names]
+    carried = tuple((old.as_posix(), old.with_name(name).as_posix()) for old, name in changes)
     try:
-        recipes.save()
-        marks.save()
+        _carry(carried, done.folder)
     except UserError as error:
         raise _HalfDone(done, error) from error
+    return replace(done, carried=carried)
+
+
+def _carry(names: Sequence[tuple[str, str]], folder: Path) -> None:
+    """Recipes and marks, both or none. Raises UserError where the disk refuses."""
+    _carry_in(Recipes(folder), names)
+    try:
+        _carry_in(Marks(folder), names)
+    except UserError:
+        _carry_in(Recipes(folder), [(new, old) for old, new in reversed(names)])
+        raise
+
+
+def _carry_in(own: OwnFile[Any], names: Sequence[tuple[str, str]]) -> None:
+    for old, new in names:
+        own.move(old, new)
+    own.save()
 
 
 def _recode(done: Mended, path: Path, kept: Path) -> Mended:
@@ -247,7 +264,7 @@ def _moved(done: Mended, path: Path, to: Path) -> Mended:
     except OSError as error:
         reason = f"{shown(path)} was not moved: {error.strerror or error}."
         raise _HalfDone(done, UserError(reason, "Look at the folder again, then try again.")) from error
-    return Mended(done.title, (*done.moved, (path, to)), done.written)
+    return replace(done, moved=(*done.moved, (path, to)))
 
 
 def _written(done: Mended, path: Path, data: bytes, kept: Path | None) -> Mended:
@@ -257,7 +274,7 @@ def _written(done: Mended, path: Path, data: bytes, kept: Path | None) -> Mended
         write_bytes_atomically(path, data)
     except UserError as error:
         raise _HalfDone(done, error) from error
-    return Mended(done.title, done.moved, (*done.written, Written(path, data, kept)))
+    return replace(done, written=(*done.written, Written(path, data, kept)))
 
 
 def _new_folder(folder: Path) -> Path:
