@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from trainer.dataset.book import Step
 from trainer.dataset.mending import FileMending, Mended
@@ -48,17 +49,13 @@ class Mendings:
         """Whether something was done to files since the last of these steps."""
         return bool(self.done) and (not done or done[-1].when < self.done[-1].mended.when)
 
-    def live(self, undone: Sequence[Step]) -> Sequence[Step]:
-        """Those of the steps that were undone which can be done again."""
-        return [step for step in undone if step.number not in self._ended]
-
-    def is_next(self, done: Sequence[Step], undone: Sequence[Step]) -> bool:
-        """Whether something is to be done again to files before the last of the steps that were undone. A step that was
-        made since ends that, also where it was undone itself."""
-        if not self.undone:
-            return False
-        first = self.undone[-1]
-        if any(first.undone_at is not None and step.when > first.undone_at for step in (*done, *undone)):
-            return False
-        live = self.live(undone)
-        return not live or first.mended.when < live[-1].when
+    def following(self, done: Sequence[Step], undone: Sequence[Step]) -> Literal["files", "step", ""]:
+        """What is to be done again next, of these steps and of what was done to files; "" for nothing. A step that was
+        made since files were brought back ends that, also where it was undone itself."""
+        live = [step for step in undone if step.number not in self._ended]
+        if self.undone:
+            first = self.undone[-1]
+            ended = any(first.undone_at is not None and step.when > first.undone_at for step in (*done, *undone))
+            if not ended and (not live or first.mended.when < live[-1].when):
+                return "files"
+        return "step" if live else ""

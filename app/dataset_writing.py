@@ -94,11 +94,13 @@ def undo_last(
 def redo_next(
     book: CaptionBook, mendings: Mendings, preparing: Preparing, errand: Errand, *, leave_changed: bool = False
 ) -> Outcome:
-    if mendings.is_next(book.done, book.undone):
-        return mend_again(mendings, book.dataset.folder)
-    if not mendings.live(book.undone):
-        return Written()
-    return turn(book, book.redo, preparing, errand, leave_changed=leave_changed)
+    match mendings.following(book.done, book.undone):
+        case "files":
+            return mend_again(mendings, book.dataset.folder)
+        case "step":
+            return turn(book, book.redo, preparing, errand, leave_changed=leave_changed)
+        case "":
+            return Written()
 
 
 def turn(

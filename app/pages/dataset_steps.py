@@ -45,10 +45,10 @@ class Steps(QObject):
     @Slot()
     def _show(self) -> None:
         folder = self._folder
-        done, undone = folder.steps(), folder.undone()
+        done = folder.steps()
         titles = [(step.when, _in_words(step)) for step in done]
         titles += [(one.mended.when, one.mended.title) for one in folder.mendings.done]
-        can_redo = bool(folder.mendings.live(undone)) or folder.mendings.is_next(done, undone)
+        can_redo = bool(folder.mendings.following(done, folder.undone()))
         self._inspector.show_steps([title for _, title in sorted(titles)], can_redo)
 
 
