@@ -26,6 +26,7 @@ ICONS = {
     "train": "train",
     "add": "add",
     "frames": "video",
+    "tags": "tag",
 }
 NOT_FROM_THE_NET = "Gesso downloads nothing by itself: save the file first, then drop it here"
 

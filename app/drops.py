@@ -17,7 +17,9 @@ from trainer.library.pictures.reading import OWN, read_settings
 
 LOOKED_AT = 50
 
-Does = Literal["settings", "show", "vary", "repaint", "move", "install", "dataset", "train", "add", "frames", "nothing"]
+Does = Literal[
+    "settings", "show", "vary", "repaint", "move", "install", "dataset", "train", "add", "frames", "tags", "nothing"
+]
 OF_PICTURES = ("settings", "show")
 NO_VIDEO_MODEL = "This needs a Stable Video Diffusion model. Install one on the page Models."
 
@@ -55,6 +57,8 @@ def use_of(path: Path) -> Use:
         )
     if suffix == ".mp4" or suffix.removeprefix(".") in EXTENSIONS:
         return _use_of_picture(path)
+    if suffix == ".csv":
+        return Use("tags", path, f"Complete tags from {name}", "They can be chosen while you type captions")
     return Use("nothing", path, f"Gesso has no use for {name}")
 
 

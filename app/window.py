@@ -153,7 +153,7 @@ class MainWindow(QMainWindow):
 
         page = self._added(GalleryPage(self.home, self.favourites), "gallery")
         page.said.connect(self._say)
-        page.reuse.connect(self._use_again)
+        page.reuse.connect(self.use_settings_of)
         self.queue.happened.connect(self._show_in_gallery)
         return page
 
@@ -309,27 +309,9 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _use(self, zone: "Zone") -> None:
         """Do what was offered."""
-        for use in zone:
-            match use.does:
-                case "settings":
-                    self._use_again(use.path)
-                case "show" | "vary" | "repaint" | "move":
-                    self.show_page("generate")
-                    self.generate.begin_from(use.path, use.does)
-                case "install":
-                    self.show_page("models")
-                    self.models_page.install(use.path)
-                case "dataset":
-                    self.show_page("dataset")
-                    self.dataset.open_folder(use.path)
-                case "train":
-                    self.train_on(use.path)
-                case "add":
-                    self.dataset.views.importing.add((use.path, *use.more))
-                case "frames":
-                    self.dataset.views.open_clip(use.path)
-                case "nothing":
-                    self._say(use.hint or use.words)
+        from app.drop_deeds import do
+
+        do(zone, self)
 
     # ---- Actions
 
@@ -477,7 +459,7 @@ class MainWindow(QMainWindow):
         return self.train.form.draft_job(), self.train.form.entry
 
     @Slot(object)
-    def _use_again(self, picture: Path) -> None:
+    def use_settings_of(self, picture: Path) -> None:
         self.generate.take_settings_of(picture)
         self.show_page("generate")
 

@@ -11,7 +11,7 @@ from app.errand import Errand
 from app.widgets.basics import button, downloads
 from app.widgets.caption_edit import CaptionEdit
 from trainer.dataset.completion import Completion, TagList, read_tag_list
-from trainer.dataset.names import shown
+from trainer.dataset.names import number_of, shown
 
 
 class TagCompletion(QObject):
@@ -88,7 +88,7 @@ class TagCompletion(QObject):
         self._path, self._known = str(path), known
         self._show()
         if is_new:
-            self.said.emit(f"{len(known.tags):,} tags of {shown(path)} are offered while you type.")
+            self.said.emit(f"{number_of(len(known.tags), 'tag')} of {shown(path.name)} can be chosen while you type.")
 
     @Slot(object, str)
     def _failed(self, _path: Path, why: str) -> None:

@@ -79,3 +79,8 @@ def test_a_folder_of_pictures_can_be_opened_or_trained_on(tmp_path: Path) -> Non
     (tmp_path / "cats").mkdir()
     zones = zones_of([tmp_path / "cats"], can_move=True)
     assert [[use.does for use in zone] for zone in zones] == [["dataset"], ["train"]]
+
+
+def test_a_list_of_tags_is_completed_from(tmp_path: Path) -> None:
+    use = use_of(tmp_path / "danbooru.csv")
+    assert (use.does, use.words) == ("tags", "Complete tags from danbooru.csv")

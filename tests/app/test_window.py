@@ -106,3 +106,15 @@ def test_a_page_out_of_sight_has_the_new_colours_when_it_comes_back(window: Main
     assert window.train.styleSheet() == before, "nobody sees it, so nobody waits for it"
     window.show_page("train")
     assert window.train.styleSheet() == window.queue_page.styleSheet()
+
+
+def test_a_list_of_tags_that_comes_is_read_and_remembered(
+    window: MainWindow, qtbot: QtBot, home: Home, tmp_path: Path
+) -> None:
+    tags = tmp_path / "danbooru.csv"
+    tags.write_text('long_hair,0,4350000,"longhair"\n', encoding="utf-8")
+    with qtbot.waitSignal(window.dataset.completing.said) as said:
+        window.take([tags])
+    assert said.args == ["1 tag of danbooru.csv can be chosen while you type."]
+    assert window.settings.page == "dataset"
+    assert window.dataset.view()["tag_list"] == str(tags)

@@ -37,5 +37,5 @@ def shown(path: PurePath | str) -> str:
 
 
 def number_of(count: int, word: str) -> str:
-    """`1 caption`, `2 captions`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    """`1 caption`, `2 captions`, `2,000 captions`."""
+    return f"{count} {word}" if count == 1 else f"{count:,} {word}s"
