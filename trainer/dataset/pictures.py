@@ -19,6 +19,7 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError, features
 
 from trainer.contract.errors import UserError
 from trainer.dataset.names import shown
+from trainer.dataset.plain_png import ORIENTED_BY, plain_pixels
 
 MAX_PIXELS = 89_478_485
 """Pillow's own line between a large photograph and a decompression bomb: a quarter of a GiB as RGB."""
@@ -123,7 +124,8 @@ def glance(data: bytes, path: Path, side: int) -> Glance:
     """Read a file's picture to its end, of a JPEG only every second, fourth or eighth pixel while its longer side stays
     at least `side`: twice as quick, and more.
 
-    Refuses what `decode` refuses; `path` is for the messages. Raises PictureError.
+    Refuses what `decode` refuses, except a PNG that was written broken, its checksums fitting that; `path` is for the
+    messages. Raises PictureError.
     """
     with _opened(io.BytesIO(data), path) as image:
         format = image.format or ""
@@ -131,6 +133,8 @@ def glance(data: bytes, path: Path, side: int) -> Glance:
         share = side / max(width, height)
         with _faults_said(path):
             image.draft(None, (math.ceil(width * share), math.ceil(height * share)))
+            if (pixels := plain_pixels(image, data)) is not None:
+                return Glance(pixels, Size(width, height), format, ())
             image.load()
             orientation = _orientation(image)
             picture = _upright(image if image.mode in ("L", "RGB") else _to_rgb(image, path), orientation)
@@ -326,7 +330,7 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
 
 def _png_tells_orientation(image: Image.Image, path: Path) -> bool:
     """Whether a PNG may say which way is up, before its pixels or (found by walking the chunks' heads) after them."""
-    if any(key in image.info for key in ("exif", "Raw profile type exif", "XML:com.adobe.xmp")):
+    if ORIENTED_BY & image.info.keys():
         return True
     with path.open("rb") as file:
         file.seek(8)

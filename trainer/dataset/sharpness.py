@@ -57,7 +57,8 @@ def _bands(picture: Image.Image) -> NDArray[np.int16]:
     bands = np.zeros((len(tops), tall, width), np.int16)
     for band, top in zip(bands, tops, strict=True):
         box = (0, top * down, grey.width, (top + tall) * down)
-        band[:] = np.asarray(grey.resize((width, tall), Image.Resampling.BOX, box))
+        small = grey.resize((width, tall), Image.Resampling.BOX, box)
+        band[:] = np.frombuffer(small.tobytes(), np.uint8).reshape(tall, width)  # np.asarray takes three times as long
     return bands
 
 

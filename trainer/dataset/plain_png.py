@@ -1,0 +1,68 @@
+"""The pixels of ordinary PNGs, by FFmpeg: a fifth quicker than Pillow, which remains the judge of all other files."""
+
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+ORIENTED_BY = frozenset(("exif", "Raw profile type exif", "XML:com.adobe.xmp"))
+"""What Pillow calls the places of a PNG that may say which way is up."""
+
+_SIGNATURE, _HEAD, _CHECKSUM = 8, 8, 4
+"""Bytes of a file before its chunks; of a chunk before what it holds, which are its length and its name; and behind it:
+a CRC-32 of the name and of what it holds (Portable Network Graphics, 5.3)."""
+
+
+def plain_pixels(image: Image.Image, data: bytes) -> Image.Image | None:
+    """The pixels of the file `data`, whose header Pillow has opened as `image`, exactly as `image.load()` gives them.
+
+    None where they are for Pillow to read: not opaque 8-bit RGB, in several frames, perhaps not upright, with more to
+    tell behind the pixels, or damaged. FFmpeg passes over damage, so the file's checksums must be right.
+    """
+    if not isinstance(image, PngImageFile) or image.mode != "RGB" or image.is_animated:
+        return None
+    if image.has_transparency_data or ORIENTED_BY & image.info.keys() or not _ends_whole(data):
+        return None
+    frame = _decoded(data)
+    if frame is None or (frame.format.name, frame.width, frame.height) != ("rgb24", *image.size):
+        return None
+    rows = frame.planes[0]
+    buffer = memoryview(rows)
+    return Image.frombuffer("RGB", image.size, buffer, "raw", "RGB", rows.line_size, 1)  # pyright: ignore[reportArgumentType]: its stub wants bytes
+
+
+def _decoded(data: bytes) -> "VideoFrame | None":
+    """By a decoder of its own: one that is used again gives the picture before."""
+    import av  # what only looks at other pictures does without
+    from av.error import FFmpegError
+
+    decoder = av.CodecContext.create("png", "r")
+    decoder.thread_count = 1
+    try:
+        frames = decoder.decode(av.Packet(data)) or decoder.decode()  # pyright: ignore[reportUnknownMemberType]: its stub
+    except FFmpegError:
+        return None
+    return frames[0] if len(frames) == 1 else None
+
+
+def _ends_whole(data: bytes) -> bool:
+    """Whether the chunks of pixels are undamaged, and behind them comes the one that ends the picture."""
+    place, pixels = _SIGNATURE, False
+    while place + _HEAD + _CHECKSUM <= len(data):
+        length, name = struct.unpack_from(">I4s", data, place)
+        end = place + _HEAD + length
+        if name in (b"IDAT", b"IEND"):
+            if data[end : end + _CHECKSUM] != zlib.crc32(data[place + 4 : end]).to_bytes(4):
+                return False
+            if name == b"IEND":
+                return pixels
+            pixels = True
+        elif pixels:
+            return False
+        place = end + _CHECKSUM
+    return False
