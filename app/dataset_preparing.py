@@ -4,22 +4,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from PIL import Image
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QImage
 
 from app.errand import Errand
 from app.masks import marks_anything
-from app.prepared import laid_back, to_grey
+from app.pictures import read_image
+from app.prepared import from_grey, laid_back, oriented, to_grey
 from trainer.contract.errors import UserError
 from trainer.dataset.book import CaptionBook
-from trainer.dataset.masks import mask_file, mask_stamp
-from trainer.dataset.pictures import Size
+from trainer.dataset.masks import mask_file, mask_stamp, read_mask
+from trainer.dataset.pictures import Size, measure
 from trainer.dataset.query import Row
 from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
 from trainer.files import Stamp
 
+Mode = Literal["crop", "mask"]
+SIDES: dict[Mode, int] = {"crop": 1600, "mask": 4096}
+"""Pixels of the longer side of the picture as it is shown. A mask of a larger picture is coarser than the picture."""
 Work = Callable[..., "Prepared"]
 """Called in the pool with its errand."""
 
@@ -56,6 +61,15 @@ class Painted:
         mask.invertPixels()
         grey = to_grey(mask)
         return mask_file(grey if grey.size == self.size else grey.resize(self.size, Image.Resampling.BILINEAR))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture as it was read: turned and mirrored, its own upright size, and what is left out of it."""
+
+    picture: QImage
+    size: Size
+    left_out: QImage
 
 
 class Opened(Protocol):
@@ -191,6 +205,30 @@ class Preparing:
             "masked": place in self.masked,
         }
         return ", ".join(word for word, holds in done.items() if holds)
+
+
+def read_shown(path: Path, recipe: Recipe, mode: Mode, painted: Painted | None, errand: Errand) -> Shown:
+    """The picture large, with its mask for that mode: what was `painted` and is not on the disk yet, or else its file.
+
+    Raises UserError if it can't be opened.
+    """
+    picture = read_image(path, SIDES[mode])
+    errand.check()
+    if picture.isNull():
+        raise UserError(f"{path.name} can't be opened.", "Look at it in the list of problems.")
+    size = measure(path)
+    left_out = QImage()
+    if mode == "mask" and painted is not None:
+        left_out = painted.upright()
+    elif mode == "mask":
+        mask = read_mask(path, Size(picture.width(), picture.height()))
+        if mask is not None:
+            left_out = from_grey(mask)
+            left_out.invertPixels()
+    errand.check()
+    if left_out.size() != picture.size() and not left_out.isNull():
+        left_out = left_out.scaled(QSize(picture.size()))
+    return Shown(oriented(picture, recipe), size, oriented(left_out, recipe))
 
 
 def _titled(what: str, places: Sequence[int]) -> str:

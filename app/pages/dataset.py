@@ -394,6 +394,7 @@ class DatasetPage(QWidget):
         self.views.mending.connect(self.mending.mend)
         self.views.arrived.connect(self._take_in)
         self.views.bucketed.connect(self.searching.know_buckets)
+        self.views.bucketed.connect(self.preparing.fit_by)
         self.captioning.bar.moving.connect(self.move_thresholds)
 
     def _lay_out(self) -> None:

@@ -14,7 +14,7 @@ from app.errand import Errand
 from app.pages.train_disk import ModelSize, size_of
 from app.widgets.bucket_panel import BucketPanel
 from app.widgets.seen_canvas import SeenCanvas
-from app.widgets.training_view import TrainingView, kept_shares, placement_in_words
+from app.widgets.training_view import Fit, TrainingView, kept_shares, placement_in_words
 from trainer.contract.train import Data, TrainJob
 from trainer.dataset.book import CaptionBook
 from trainer.dataset.buckets import Buckets, buckets_for
@@ -45,10 +45,10 @@ class Filled:
 
 
 class TrainingPreview(QObject):
-    """Fills the inspector's `view`, the shadow on its `canvas` and the table of buckets. `worked_out`: the buckets of
-    all pictures are known, and can be searched for."""
+    """Fills the inspector's `view`, the shadow on its `canvas` and the table of buckets. `worked_out` carries the Fit
+    of the training: the buckets of all pictures are known, and can be searched for."""
 
-    worked_out = Signal()
+    worked_out = Signal(object)
 
     def __init__(
         self, folder: DatasetFolder, view: TrainingView, canvas: SeenCanvas, panel: BucketPanel, parent: QObject
@@ -114,7 +114,7 @@ class TrainingPreview(QObject):
         self._panel.show_buckets(filled.table, settings.batch, words)
         self._view.say_settings(words)
         self._show()
-        self.worked_out.emit()
+        self.worked_out.emit(Fit(filled.buckets, settings.data.crop == "piece"))
 
     @Slot(object, str)
     def _fail(self, number: object, why: str) -> None:

@@ -21,7 +21,7 @@ class DatasetViews(QObject):
     """`panels` stand in the page's stack: `fronted` carries the one to show, `left` follows the way back to the grid.
 
     `searching` carries a search, `mending` a Mending, `arrived` the paths of pictures that are new in the folder;
-    `bucketed`: pictures can be searched for by other buckets now.
+    `bucketed` carries the Fit of another training: pictures can be searched for by its buckets now.
     """
 
     said = Signal(str)
@@ -30,7 +30,7 @@ class DatasetViews(QObject):
     searching = Signal(str)
     mending = Signal(object)
     arrived = Signal(object)
-    bucketed = Signal()
+    bucketed = Signal(object)
 
     def __init__(self, folder: DatasetFolder, inspector: DatasetInspector, parent: QObject) -> None:
         super().__init__(parent)

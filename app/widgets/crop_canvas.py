@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 from app.theme import theme
 from app.widgets.crop_shape import Grip, dragged, moved, shaped, whole
 from app.widgets.over_picture import draw_pill, draw_shade
-from trainer.dataset.buckets import Buckets
+from app.widgets.training_view import Fit
 from trainer.dataset.pictures import Size
 from trainer.dataset.recipes import Box
 
@@ -53,9 +53,9 @@ class CropCanvas(QWidget):
     changing = Signal()
     changed = Signal()
 
-    def __init__(self, trained_at: Buckets) -> None:
+    def __init__(self, fit: Fit) -> None:
         super().__init__()
-        self._trained_at = trained_at
+        self._fit = fit
         self._pixmap = QPixmap()
         self._size = Size(1, 1)
         self._words = ""
@@ -73,6 +73,11 @@ class CropCanvas(QWidget):
         self.setMouseTracking(True)
         self.setAccessibleName("Picture to crop")
         theme().changed.connect(self.update)
+
+    def fit_by(self, fit: Fit) -> None:
+        """Training is another now."""
+        self._fit = fit
+        self.update()
 
     def set_picture(self, picture: QImage, size: Size, crop: Box | None) -> None:
         """A picture as it is shown, which may be smaller than its true `size`; the crop is in pixels of that size."""
@@ -124,7 +129,7 @@ class CropCanvas(QWidget):
     def is_too_small(self) -> bool:
         """Whether training would have to enlarge it."""
         size = self.size_of_crop
-        return self._trained_at.place(size).resized_size.width > size.width
+        return self._fit.place(size).resized_size.width > size.width
 
     # ---- Where things stand
 

@@ -3,48 +3,33 @@ painted. The files of the pictures stay as they are."""
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QImage, QKeyEvent
 from PySide6.QtWidgets import QButtonGroup, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.dataset_folder import DatasetFolder
-from app.dataset_preparing import Painted
+from app.dataset_preparing import Mode, Painted, Shown, read_shown
 from app.dataset_reading import TRAINING_SIDE
 from app.errand import Errand
-from app.pictures import read_image
-from app.prepared import from_grey, oriented, turned_size
+from app.prepared import turned_size
 from app.widgets.basics import button, column, label, row, set_words
 from app.widgets.crop_bar import CropBar
 from app.widgets.crop_canvas import CropCanvas
 from app.widgets.mask_bar import EXPLAINED, MaskBar
 from app.widgets.mask_canvas import MaskCanvas
 from app.widgets.mask_tools import sign
-from app.widgets.training_view import fit_in_words
-from trainer.contract.errors import UserError
+from app.widgets.training_view import Fit
 from trainer.dataset.buckets import Buckets
-from trainer.dataset.masks import mask_path, read_mask
-from trainer.dataset.pictures import Size, measure
-from trainer.dataset.recipes import AS_IT_IS, Recipe
+from trainer.dataset.masks import mask_path
+from trainer.dataset.pictures import Size
+from trainer.dataset.recipes import AS_IT_IS
 
-Mode = Literal["crop", "mask"]
-SIDES: dict[Mode, int] = {"crop": 1600, "mask": 4096}
-"""Pixels of the longer side of the picture as it is shown. A mask of a larger picture is coarser than the picture."""
 REST = 30_000
 """Milliseconds after the first stroke that is not written until it is. The history holds each mask that was written."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A picture as it was read: turned and mirrored, its own upright size, and what is left out of it."""
-
-    picture: QImage
-    size: Size
-    left_out: QImage
 
 
 class PreparePanel(QWidget):
@@ -71,8 +56,8 @@ class PreparePanel(QWidget):
         self._numbers = itertools.count(1)
         self._shown_as = 0
         """The number of the errand that reads, or read, what is shown: what is painted on it is one step."""
-        self._buckets = Buckets.around(TRAINING_SIDE)
-        self.crop_canvas, self.mask_canvas = CropCanvas(self._buckets), MaskCanvas()
+        self._fit = Fit(Buckets.around(TRAINING_SIDE))
+        self.crop_canvas, self.mask_canvas = CropCanvas(self._fit), MaskCanvas()
         self.crop_bar, self.mask_bar = CropBar(), MaskBar(self.mask_canvas)
         self._name, self._words = label("", "muted"), label("", "muted")
         self._modes: dict[Mode, QPushButton] = {}
@@ -92,6 +77,14 @@ class PreparePanel(QWidget):
         folder.opening.connect(self._let_go)
         folder.opened.connect(self._forget)
         folder.read.connect(self._go_on)
+
+    @Slot(object)
+    def fit_by(self, fit: Fit) -> None:
+        """Say from now on how a crop fits this training."""
+        self._fit = fit
+        self.crop_canvas.fit_by(fit)
+        if self._mode == "crop" and self._is_shown:
+            self._say_crop()
 
     # ---- Which picture
 
@@ -171,7 +164,7 @@ class PreparePanel(QWidget):
         for errand in self._errands.values():
             errand.cancel()
         self._shown_as = number = next(self._numbers)
-        errand = Errand(number, partial(_read, self._path, self._recipe, self._mode, painted))
+        errand = Errand(number, partial(read_shown, self._path, self._recipe, self._mode, painted))
         errand.told.done.connect(self._show)
         errand.told.failed.connect(self._failed)
         errand.told.stopped.connect(self._ended)
@@ -255,9 +248,8 @@ class PreparePanel(QWidget):
     @Slot()
     def _say_crop(self) -> None:
         size = self.crop_canvas.size_of_crop
-        placed = self._buckets.place(size)
-        self.crop_bar.show_bucket(placed.bucket_size)
-        self._say(fit_in_words(placed, size), "warn" if self.crop_canvas.is_too_small() else "muted")
+        self.crop_bar.show_bucket(self._fit.place(size).bucket_size)
+        self._say(self._fit.in_words(size), "warn" if self.crop_canvas.is_too_small() else "muted")
 
     # ---- Its mask
 
@@ -381,23 +373,3 @@ class PreparePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(column(top, self._canvases, self._words, self._bars, margins=(16, 12, 16, 12), spacing=8))
-
-
-def _read(path: Path, recipe: Recipe, mode: Mode, painted: Painted | None, errand: Errand) -> Shown:
-    picture = read_image(path, SIDES[mode])
-    errand.check()
-    if picture.isNull():
-        raise UserError(f"{path.name} can't be opened.", "Look at it in the list of problems.")
-    size = measure(path)
-    left_out = QImage()
-    if mode == "mask" and painted is not None:
-        left_out = painted.upright()
-    elif mode == "mask":
-        mask = read_mask(path, Size(picture.width(), picture.height()))
-        if mask is not None:
-            left_out = from_grey(mask)
-            left_out.invertPixels()
-    errand.check()
-    if left_out.size() != picture.size() and not left_out.isNull():
-        left_out = left_out.scaled(QSize(picture.size()))
-    return Shown(oriented(picture, recipe), size, oriented(left_out, recipe))

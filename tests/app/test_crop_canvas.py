@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from app.widgets.crop_bar import RATIOS
 from app.widgets.crop_canvas import MARGIN, CropCanvas
 from app.widgets.crop_shape import LEAST, Grip, dragged, moved, shaped
+from app.widgets.training_view import Fit
 from trainer.dataset.buckets import Buckets
 from trainer.dataset.pictures import Size
 from trainer.dataset.recipes import Box
@@ -23,7 +24,7 @@ SIZE = Size(2000, 1000)
 @pytest.fixture
 def canvas(qtbot: QtBot) -> CropCanvas:
     """A picture of 2000 x 1000 that is shown, from a smaller copy, at a fifth of its size."""
-    made = CropCanvas(Buckets.around(512))
+    made = CropCanvas(Fit(Buckets.around(512)))
     qtbot.addWidget(made)
     made.resize(400 + 2 * MARGIN, 200 + 2 * MARGIN)
     made.set_picture(QImage(500, 250, QImage.Format.Format_RGB32), SIZE, (500, 250, 1500, 750))

@@ -57,6 +57,30 @@ def test_the_settings_of_train_hold_as_soon_as_the_page_is_seen_again(page: Data
     assert page.views.buckets.table.model().rowCount() == 1
 
 
+def test_a_crop_is_fitted_by_the_same_training(page: DatasetPage, qtbot: QtBot) -> None:
+    panel = page.preparing
+
+    def train_at(**data: object) -> None:
+        page.hide()
+        page.views.training.ask = lambda: (job(**data), None)
+        with qtbot.waitSignal(page.views.training.worked_out):
+            page.show()
+
+    page.grid.go_to(2)
+    train_at(resolution={"width": 128, "height": 128}, bucket_step=32)
+    page.prepare()
+    qtbot.waitUntil(lambda: panel._is_shown)
+    assert panel._words.text() == "Bucket 160 × 96, scaled by 0.19; 17 % are cut off"
+    assert panel._words.text() in page.inspector.training.placement.text()
+    assert panel.crop_bar.ratio.itemText(panel.crop_bar.ratio.count() - 1) == "Bucket 160 × 96"
+    assert not panel.crop_canvas.is_too_small()
+    train_at(resolution={"width": 256, "height": 256}, crop="piece")
+    assert panel._words.text() == "Bucket 256 × 256, at its own scale; 87 % are cut off, each time elsewhere"
+    assert panel._words.text() in page.inspector.training.placement.text()
+    train_at(resolution={"width": 2048, "height": 2048})
+    assert panel.crop_canvas.is_too_small()
+
+
 def test_rolling_the_dice_shows_other_orders_of_the_tags(page: DatasetPage, qtbot: QtBot) -> None:
     page.hide()
     page.views.training.ask = lambda: (job(captions={"shuffle": True, "keep_tags": 0}), None)
