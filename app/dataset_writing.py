@@ -15,7 +15,7 @@ from trainer.dataset.book import CaptionBook, Change, Step
 from trainer.dataset.edits import Operation
 from trainer.dataset.history import ChangedOutside, Watch
 from trainer.dataset.marks import Marks
-from trainer.dataset.mending import FileMending, mend, undo
+from trainer.dataset.mending import ChangedSince, FileMending, mend, undo
 from trainer.dataset.query import Row
 from trainer.dataset.tags import tags_of
 
@@ -142,14 +142,19 @@ def mend_files(mending: FileMending, book: CaptionBook, mendings: Mendings, _err
 
 
 def bring_back(mendings: Mendings, _errand: Errand) -> FilesMended:
-    """What was done last. Where it can't be done it is not tried again: its sentence says where the files are."""
+    """What was done last. Where others changed the files it is not tried again: its sentence says where they are. Where
+    the disk refuses it can be."""
     if not mendings.done:
         return FilesMended()
-    done = mendings.done.pop()
+    done = mendings.done[-1]
     try:
         undo(done.mended)
+    except ChangedSince as error:
+        mendings.done.pop()
+        return FilesMended(str(error))
     except (UserError, OSError) as error:
         return FilesMended(str(error))
+    mendings.done.pop()
     mendings.undone.append(done.taken_back())
     return FilesMended()
 

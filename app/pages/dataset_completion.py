@@ -25,7 +25,9 @@ class TagCompletion(QObject):
         self._counts: Sequence[tuple[str, int]] = ()
         self._known = TagList()
         self._path = ""
-        self._reading: Errand | None = None
+        self._works: dict[object, Errand] = {}
+        self._wanted = 0
+        """The number of the errand that reads the list asked for last."""
         self._is_read = False
         self.button = button(
             "Tag list…", "Complete tags from a booru's list too: a CSV file, as for a1111-tagcomplete", self.ask
@@ -44,7 +46,8 @@ class TagCompletion(QObject):
         """The tags of the dataset, the commonest first."""
         self._counts = counts
         self._edit.complete_by(partial(Completion, counts, self._known))
-        if self._path and not self._is_read:
+        if self._path and not self._is_read and not self._works:
+            self._is_read = True
             self.use(Path(self._path))
 
     @Slot()
@@ -69,31 +72,36 @@ class TagCompletion(QObject):
 
     def use(self, path: Path) -> None:
         """Read the list in the pool; one that can't be read leaves things as they are."""
-        self._is_read = True
-        errand = Errand(path, lambda _errand: TagList(read_tag_list(path)))
-        errand.told.done.connect(self._take)
-        errand.told.failed.connect(self._failed)
-        self._reading = errand
-        errand.start()
+        self._wanted += 1
+        work = Errand(self._wanted, lambda _errand: (path, TagList(read_tag_list(path))))
+        work.told.done.connect(self._take)
+        work.told.failed.connect(self._failed)
+        self._works[self._wanted] = work
+        work.start()
 
     @Slot()
     def forget(self) -> None:
         self._path, self._known = "", TagList()
+        self._wanted += 1  # one that is being read is not wanted any more
         self._show()
 
     @Slot(object, object)
-    def _take(self, path: Path, known: TagList) -> None:
-        self._reading = None
+    def _take(self, number: object, read: tuple[Path, TagList]) -> None:
+        self._works.pop(number)
+        if number != self._wanted:
+            return
+        path, known = read
         is_new = str(path) != self._path
-        self._path, self._known = str(path), known
+        self._path, self._known, self._is_read = str(path), known, True
         self._show()
         if is_new:
             self.said.emit(f"{number_of(len(known.tags), 'tag')} of {shown(path.name)} can be chosen while you type.")
 
     @Slot(object, str)
-    def _failed(self, _path: Path, why: str) -> None:
-        self._reading = None
-        self.said.emit(why)
+    def _failed(self, number: object, why: str) -> None:
+        self._works.pop(number)
+        if number == self._wanted:
+            self.said.emit(why)
 
     def _show(self) -> None:
         self._edit.complete_by(partial(Completion, self._counts, self._known))

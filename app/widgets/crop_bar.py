@@ -56,6 +56,12 @@ class CropBar(QWidget):
         self._bucket = bucket
         self.ratio.setItemText(len(RATIOS), f"Bucket {bucket.width} × {bucket.height}")
 
+    def let_bucket_go(self) -> None:
+        """Training is another now, and what was the nearest bucket need be none: if it was chosen, any ratio is."""
+        if self.ratio.currentIndex() == len(RATIOS):
+            self.ratio.setCurrentIndex(0)
+            self.shaped.emit(None)
+
     @Slot(int)
     def _choose(self, place: int) -> None:
         self.shaped.emit(RATIOS[place][1] if place < len(RATIOS) else self._bucket.width / self._bucket.height)

@@ -81,8 +81,11 @@ class PreparePanel(QWidget):
     @Slot(object)
     def fit_by(self, fit: Fit) -> None:
         """Say from now on how a crop fits this training."""
+        if fit == self._fit:
+            return
         self._fit = fit
         self.crop_canvas.fit_by(fit)
+        self.crop_bar.let_bucket_go()
         if self._mode == "crop" and self._is_shown:
             self._say_crop()
 

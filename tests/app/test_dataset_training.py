@@ -74,9 +74,15 @@ def test_a_crop_is_fitted_by_the_same_training(page: DatasetPage, qtbot: QtBot) 
     assert panel._words.text() in page.inspector.training.placement.text()
     assert panel.crop_bar.ratio.itemText(panel.crop_bar.ratio.count() - 1) == "Bucket 160 × 96"
     assert not panel.crop_canvas.is_too_small()
+    panel.crop_bar.ratio.setCurrentIndex(panel.crop_bar.ratio.count() - 1)
+    panel.crop_bar.ratio.activated.emit(panel.crop_bar.ratio.currentIndex())
+    assert panel.crop_canvas.ratio == 160 / 96
+    panel.reset()
+    qtbot.waitUntil(lambda: panel._is_shown and panel.crop_canvas.crop is None)
     train_at(resolution={"width": 256, "height": 256}, crop="piece")
     assert panel._words.text() == "Bucket 256 × 256, at its own scale; 87 % are cut off, each time elsewhere"
     assert panel._words.text() in page.inspector.training.placement.text()
+    assert panel.crop_canvas.ratio is None, "no training has the bucket any more"
     train_at(resolution={"width": 2048, "height": 2048})
     assert panel.crop_canvas.is_too_small()
 

@@ -84,7 +84,7 @@ def test_the_list_is_remembered_and_read_when_a_dataset_is_there(
     qtbot.addWidget(again.button)
     again.set_view(completing.view())
     again.set_counts([])
-    qtbot.waitUntil(lambda: again._reading is None)
+    qtbot.waitUntil(lambda: not again._works)
     assert ("long hair", "longhair", "4.3M") in offered(edit, "longha")
     again.forget()
     assert offered(edit, "longha") == []
@@ -102,6 +102,33 @@ def test_a_file_that_is_no_list_is_refused_and_the_one_before_stays(
     assert "holds no tags" in str(said.args)
     assert completing.view() == str(tmp_path / "danbooru.csv")
     assert offered(edit, "longha") != []
+
+
+def test_a_list_that_is_none_leaves_the_remembered_one_to_be_read(
+    qtbot: QtBot, edit: CaptionEdit, tmp_path: Path
+) -> None:
+    (tmp_path / "danbooru.csv").write_text(DANBOORU, encoding="utf-8")
+    made = TagCompletion(edit, edit)
+    qtbot.addWidget(made.button)
+    made.set_view(str(tmp_path / "danbooru.csv"))
+    with qtbot.waitSignal(made.said):
+        made.use(tmp_path / "none.csv")
+    made.set_counts([])
+    qtbot.waitUntil(lambda: not made._works)
+    assert offered(edit, "longha") != []
+
+
+def test_of_two_lists_the_one_asked_for_last_holds(
+    qtbot: QtBot, edit: CaptionEdit, completing: TagCompletion, tmp_path: Path
+) -> None:
+    large, small = tmp_path / "large.csv", tmp_path / "small.csv"
+    large.write_text("".join(f"tag_{number},0,{number}\n" for number in range(50_000)), encoding="utf-8")
+    small.write_text("long_boat,0,5\n", encoding="utf-8")
+    completing.use(large)
+    completing.use(small)
+    qtbot.waitUntil(lambda: not completing._works)
+    assert completing.view() == str(small)
+    assert [tag for tag, _, _ in offered(edit, "long b")] == ["long boat"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
 from trainer.contract.errors import UserError
-from trainer.dataset.buckets import Buckets, fit, make_bucket_resolutions
+from trainer.contract.train import Data
+from trainer.dataset.buckets import Buckets, buckets_for, fit, make_bucket_resolutions
 from trainer.dataset.pictures import Size
 
 AT_512 = Buckets.around(512)
@@ -141,6 +142,9 @@ def test_square_and_impossible_buckets() -> None:
         Buckets.around(32)
     with pytest.raises(UserError, match="leave out"):
         Buckets.around(512, min_side=640)
+    small = Data.model_validate({"folder": "x", "resolution": {"width": 64, "height": 64}, "bucket_step": 128})
+    with pytest.raises(UserError, match="64 x 64 is too small: sides must be multiples of 128"):
+        buckets_for(small, Size(512, 512), 64)
 
 
 @pytest.mark.parametrize("size", [(300, 200), (37, 91), (1000, 700), (1600, 300)])

@@ -84,7 +84,16 @@ def test_a_list_is_read_with_and_without_headings(tmp_path: Path, headings: str)
     )
 
 
-@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\0\0", b"only,words\n", b'"' + b"x" * 200_000 + b'",0,1\n'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x89PNG\r\n\0\0",
+        b"only,words\n",
+        b'"' + b"x" * 200_000 + b'",0,1\n',
+        b"cat,0," + b"9" * 5_000,
+    ],
+)
 def test_what_is_no_list_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(data)

@@ -1,6 +1,7 @@
 """Files that are moved, renamed and written anew: as said, never over another, and back again byte for byte."""
 
 import errno
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -174,23 +175,85 @@ def test_stars_and_flag_go_along_there_and_back(folder: Path) -> None:
     assert (Marks(folder).stars("b.png"), Marks(folder).flag("b.png")) == (1, "pick")
 
 
-@pytest.mark.parametrize("refused", ["recipes.json", "marks.json"])
-def test_where_recipes_or_marks_can_not_be_written_nothing_is_renamed(
-    folder: Path, refused: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def known(folder: Path) -> dict[str, tuple[Recipe, int]]:
+    """Of all pictures that are there, and have a recipe or stars."""
     recipes, marks = Recipes(folder), Marks(folder)
-    recipes.set("b.png", Recipe(1))
-    marks.set_stars("b.png", 4)
+    names = sorted({*recipes, *marks})
+    return {name: (recipes.of(name), marks.stars(name)) for name in names if (folder / name).exists()}
+
+
+@pytest.fixture
+def prepared(folder: Path) -> Path:
+    recipes, marks = Recipes(folder), Marks(folder)
+    for number, name in enumerate(("a.png", "b.png"), 1):
+        recipes.set(name, Recipe(number))
+        marks.set_stars(name, number)
     recipes.save()
     marks.save()
-    before = files(folder)
+    return folder
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, *calls: int) -> None:
+    """From now on, of the files in `.gesso` that are written, those that come at these times."""
+    count = itertools.count(1)
 
     def write(path: Path, text: str) -> None:
-        if path.name == refused:
+        if next(count) in calls:
             raise UserError("The disk is full.", "Make room.")
         write_bytes_atomically(path, text.encode())
 
     monkeypatch.setattr("trainer.dataset.own_file.write_text_atomically", write)
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_where_recipes_or_marks_can_not_be_written_nothing_is_renamed(
+    prepared: Path, call: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(prepared)
+    refuse(monkeypatch, call)
     with pytest.raises(UserError, match="The disk is full"):
-        renamed(folder)
-    assert files(folder) == before
+        renamed(prepared)
+    assert files(prepared) == before
+
+
+def test_where_that_can_not_be_put_right_either_no_picture_loses_its_own(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = known(prepared)
+    refuse(monkeypatch, 2, 3)
+    with pytest.raises(UserError, match="The disk is full"):
+        renamed(prepared)
+    assert known(prepared) == before
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_an_undo_that_the_disk_refuses_changes_nothing_and_can_be_tried_again(
+    prepared: Path, call: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(prepared)
+    done = renamed(prepared)
+    after = files(prepared)
+    refuse(monkeypatch, call)
+    with pytest.raises(UserError, match="The disk is full"):
+        undo(done)
+    assert files(prepared) == after
+    undo(done)
+    assert files(prepared) == before
+
+
+def test_a_name_that_was_another_pictures_gives_that_ones_own_back(prepared: Path) -> None:
+    before = files(prepared)
+    away = mend(MoveAway("out", (prepared / "b.png",)), prepared)
+    done = mend(Rename("name", ((prepared / "a.png", "b.png"),)), prepared)
+    assert known(prepared) == {"b.png": (Recipe(1), 1)}
+    undo(done)
+    undo(away)
+    assert files(prepared) == before
+
+
+def test_names_that_follow_each_other_go_there_and_back(prepared: Path) -> None:
+    before = files(prepared)
+    done = mend(Rename("name", ((prepared / "b.png", "c.png"), (prepared / "a.png", "b.png"))), prepared)
+    assert known(prepared) == {"b.png": (Recipe(1), 1), "c.png": (Recipe(2), 2)}
+    undo(done)
+    assert files(prepared) == before

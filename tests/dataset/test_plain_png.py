@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageChops, PngImagePlugin
 
 from tests.dataset.planted import photograph
 from trainer.dataset.pictures import Decoded, Glance, PictureError, decode, glance
@@ -46,8 +46,22 @@ def test_ordinary_pictures_have_pillows_pixels(size: tuple[int, int], options: d
     assert (found.mode, found.size, found.tobytes()) == ("RGB", size, picture.tobytes())
 
 
+def by_hand(picture: Image.Image, pixels: bytes, *more: bytes, interlaced: bool = False) -> bytes:
+    head = struct.pack(">IIBBBBB", *picture.size, 8, 2, 0, 0, interlaced)
+    return b"".join((b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", head), *more, chunk(b"IDAT", pixels), chunk(b"IEND", b"")))
+
+
+def compressed(picture: Image.Image) -> bytes:
+    rows = (picture.crop((0, y, picture.width, y + 1)).tobytes() for y in range(picture.height))
+    return zlib.compress(b"".join(b"\0" + row for row in rows))
+
+
 PICTURE = photograph(2).resize((90, 60))
 WHOLE = encoded(PICTURE)
+FOOT = Image.new("RGB", PICTURE.size, "white")
+FOOT.paste("black", (0, PICTURE.height - 1, *PICTURE.size))
+DOT = PICTURE.resize((1, 1))
+FRAME = struct.pack(">IIIIIHHBB", 0, 30, 20, 0, 0, 1, 1, 0, 0)
 LEFT: dict[str, bytes] = {
     "grey": encoded(PICTURE.convert("L")),
     "with a palette": encoded(PICTURE.convert("P")),
@@ -57,11 +71,21 @@ LEFT: dict[str, bytes] = {
     "several frames": encoded(PICTURE, save_all=True, append_images=[PICTURE.transpose(Image.Transpose.ROTATE_180)]),
     "turned": encoded(PICTURE, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"),
     "a word behind the pixels": WHOLE[:-12] + chunk(b"tEXt", b"a\0b") + WHOLE[-12:],
+    "interlaced": by_hand(DOT, compressed(DOT), interlaced=True),
+    "a frame of an animation": by_hand(PICTURE, compressed(PICTURE), chunk(b"fcTL", FRAME)),
+    "written half, its checksums right": by_hand(PICTURE, compressed(PICTURE)[: len(compressed(PICTURE)) // 2]),
+    "its last row black": by_hand(PICTURE, compressed(ImageChops.darker(PICTURE, FOOT))),
     "a JPEG": encoded(PICTURE, "JPEG"),
     "cut short": WHOLE[: len(WHOLE) * 2 // 3],
     "without its end": WHOLE[:-12],
     "pixels of another checksum": WHOLE[:-16] + b"\0\0\0\0" + WHOLE[-12:],
 }
+
+
+def test_one_written_by_hand_is_ordinary() -> None:
+    found = pixels(by_hand(PICTURE, compressed(PICTURE)))
+    assert found is not None
+    assert found.tobytes() == PICTURE.tobytes()
 
 
 @pytest.mark.parametrize("name", LEFT)

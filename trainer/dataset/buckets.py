@@ -62,10 +62,7 @@ class Buckets:
         """
         low, high = min_side or resolution // 2, max_side or resolution * 2
         if step < 1 or resolution < step:
-            raise UserError(
-                f"A resolution of {resolution} is too small: sides must be multiples of {step} pixels.",
-                f"Choose a resolution of at least {max(step, 1)}.",
-            )
+            raise _too_small(str(resolution), step)
         if not low <= resolution <= high:
             raise UserError(
                 f"The bucket sides {low} to {high} leave out the resolution {resolution} itself.",
@@ -86,6 +83,13 @@ class Buckets:
         return place(size, self.sizes)
 
 
+def _too_small(resolution: str, step: int) -> UserError:
+    return UserError(
+        f"A resolution of {resolution} is too small: sides must be multiples of {step} pixels.",
+        f"Choose a resolution of at least {max(step, 1)}.",
+    )
+
+
 def training_size(data: Data, own: Size) -> Size:
     """The size whose area pictures are brought to: the job's resolution, or the model's own."""
     return Size(data.resolution.width, data.resolution.height) if data.resolution else own
@@ -93,11 +97,13 @@ def training_size(data: Data, own: Size) -> Size:
 
 def buckets_for(data: Data, own: Size, step: int) -> Buckets:
     """The buckets of a job: those around its resolution, or that one size. `own` and `step` are the model's, and hold
-    where the job names none."""
+    where the job names none. Raises UserError if no bucket is possible."""
     width, height = size = training_size(data, own)
     step = data.bucket_step or step
     if not data.buckets or data.crop == "piece":
         return Buckets((size,), step, width * height)
+    if min(size) < step:
+        raise _too_small(f"{width} x {height}", step)
     sizes = make_bucket_resolutions(size, min(size) // 2, max(size) * 2, step)
     return Buckets(sizes, step, width * height, no_upscale=not data.enlarge)
 

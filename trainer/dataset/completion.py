@@ -6,6 +6,7 @@ line of headings. Sought is without regard to case, and with `_` for a space or 
 
 import csv
 import io
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ LARGEST_LIST = 100 * 1024 * 1024
 
 CATEGORIES = {0: "general", 1: "artist", 3: "copyright", 4: "character", 5: "meta"}
 """Danbooru's; other boorus have more, and other numbers."""
+
+_WHOLE = re.compile("[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,9 @@ def read_tag_list(path: Path) -> tuple[KnownTag, ...]:
 
 
 def _rows(text: str) -> Iterator[KnownTag]:
-    """Lines whose category and count are no whole numbers are left out, and with them the headings."""
+    """Lines whose category and count are no whole numbers of some digits are left out, and with them the headings."""
     for row in csv.reader(io.StringIO(text)):
-        if len(row) >= 3 and row[0].strip() and row[1].strip().isdecimal() and row[2].strip().isdecimal():
+        if len(row) >= 3 and row[0].strip() and all(_WHOLE.fullmatch(cell.strip()) for cell in row[1:3]):
             aliases = row[3].split(",") if len(row) > 3 else ()
             found = tuple(stripped for alias in aliases if (stripped := alias.strip()))
             yield KnownTag(row[0].strip(), int(row[1]), int(row[2]), found)

@@ -12,15 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from trainer.contract.errors import UserError
 from trainer.dataset.captions import encode_caption, read_caption
 from trainer.dataset.items import CAPTION_EXTENSIONS, COMPANIONS, EXTENSIONS
-from trainer.dataset.marks import Marks
+from trainer.dataset.marks import Mark, Marks
 from trainer.dataset.names import shown
-from trainer.dataset.own_file import OwnFile
-from trainer.dataset.recipes import Recipes
+from trainer.dataset.recipes import AS_IT_IS, Recipe, Recipes
 from trainer.files import said_as_user_error, sync, write_bytes_atomically
 
 REMOVED = Path(".gesso") / "removed"
@@ -75,15 +73,26 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """Recipe and mark of a picture, from one relative path to another; `recipe` and `mark` are what stands where they
+    came from afterwards."""
+
+    old: str
+    new: str
+    recipe: Recipe = AS_IT_IS
+    mark: Mark = Marks.NOTHING
+
+
+@dataclass(frozen=True, slots=True)
 class Mended:
-    """What was done in the dataset at `folder`, and when: files moved (from, to), in that order, then files written,
-    then recipes and marks carried from one relative path to another."""
+    """What was done in the dataset at `folder`, and when: files moved (from, to), in that order, then files written.
+    `back` is what is to be carried back then."""
 
     title: str
     folder: Path
     moved: tuple[tuple[Path, Path], ...] = ()
     written: tuple[Written, ...] = ()
-    carried: tuple[tuple[str, str], ...] = ()
+    back: tuple[Carried, ...] = ()
     when: datetime = field(default_factory=partial(datetime.now, UTC), compare=False)
 
 
@@ -129,23 +138,24 @@ def mend(mending: FileMending, folder: Path) -> Mended:
 
 
 def undo(mended: Mended) -> None:
-    """Bring everything back to where it was. Raises UserError, before anything is changed, where a file has changed
-    since or another has taken its place."""
+    """Bring everything back to where it was. Raises ChangedSince, before anything is changed, where a file has changed
+    since or another has taken its place; and UserError or OSError where the disk refuses."""
     for written in mended.written:
         if not written.path.is_file() or written.path.read_bytes() != written.data:
-            raise UserError(
+            raise ChangedSince(
                 f"{mended.title} can't be undone: {shown(written.path)} was changed since.",
                 f"The former text is kept in {shown(written.kept)}."
                 if written.kept
                 else "Leave it, or mend it by hand.",
             )
-    back = {to for _, to in mended.moved}
+    leaving = {to for _, to in mended.moved} | {written.path for written in mended.written if written.kept is None}
     for path, to in mended.moved:
-        if not to.exists() or (path.exists() and path not in back):
+        if not to.exists() or (path.exists() and path not in leaving):
             what = f"{shown(to)} is gone" if not to.exists() else f"{shown(path)} is there again"
-            raise UserError(
+            raise ChangedSince(
                 f"{mended.title} can't be undone: {what}.", f"Move the files back by hand, from {shown(to.parent)}."
             )
+    _carry(mended.back, mended.folder)
     for written in reversed(mended.written):
         with said_as_user_error(written.path):
             if written.kept is None:
@@ -160,7 +170,10 @@ def undo(mended: Mended) -> None:
     for emptied in {to.parent for _, to in mended.moved} | {w.kept.parent for w in mended.written if w.kept}:
         with suppress(OSError):
             os.removedirs(emptied)
-    _carry([(new, old) for old, new in reversed(mended.carried)], mended.folder)
+
+
+class ChangedSince(UserError):
+    """What was done can't be undone any more."""
 
 
 class _HalfDone(Exception):
@@ -209,29 +222,48 @@ def _rename(done: Mended, path: Path, name: str) -> Mended:
 
 
 def _carried(done: Mended, names: Sequence[tuple[Path, str]]) -> Mended:
+    """Recipes and marks go along; what pictures that are gone have under the new names comes back by an undo."""
     changes = [(path.relative_to(done.folder), name) for path, name in names]
-    carried = tuple((old.as_posix(), old.with_name(name).as_posix()) for old, name in changes)
+    there = [Carried(old.as_posix(), old.with_name(name).as_posix()) for old, name in changes]
+    recipes, marks = Recipes(done.folder), Marks(done.folder)
+    back = [Carried(one.new, one.old, recipes.of(one.new), marks.of(one.new)) for one in reversed(there)]
     try:
-        _carry(carried, done.folder)
+        _carry(there, done.folder)
     except UserError as error:
         raise _HalfDone(done, error) from error
-    return replace(done, carried=carried)
+    except OSError as error:
+        reason = f"Recipes and stars were not written: {error.strerror or error}."
+        raise _HalfDone(done, UserError(reason, "Look at the folder, then try again.")) from error
+    return replace(done, back=tuple(back))
 
 
-def _carry(names: Sequence[tuple[str, str]], folder: Path) -> None:
-    """Recipes and marks, both or none. Raises UserError where the disk refuses."""
-    _carry_in(Recipes(folder), names)
+def _carry(changes: Sequence[Carried], folder: Path) -> None:
+    """In order. Where the disk refuses, no picture has lost its own: first all is written where it goes to."""
+    if not changes:
+        return
+    recipes, marks = Recipes(folder), Marks(folder)
+    leaving: dict[str, Carried] = {}
+    before = [(one.new, recipes.of(one.new)) for one in changes]
+    for one in changes:
+        recipes.set(one.new, recipes.of(one.old))
+        marks.set(one.new, marks.of(one.old))
+        leaving.pop(one.new, None)
+        leaving[one.old] = one
+    recipes.save()
     try:
-        _carry_in(Marks(folder), names)
-    except UserError:
-        _carry_in(Recipes(folder), [(new, old) for old, new in reversed(names)])
+        marks.save()
+    except (UserError, OSError):
+        for relative, recipe in before:
+            recipes.set(relative, recipe)
+        with suppress(UserError, OSError):
+            recipes.save()
         raise
-
-
-def _carry_in(own: OwnFile[Any], names: Sequence[tuple[str, str]]) -> None:
-    for old, new in names:
-        own.move(old, new)
-    own.save()
+    for old, one in leaving.items():
+        recipes.set(old, one.recipe)
+        marks.set(old, one.mark)
+    with suppress(UserError, OSError):  # it stays under both names then, which harms nothing
+        recipes.save()
+        marks.save()
 
 
 def _recode(done: Mended, path: Path, kept: Path) -> Mended:

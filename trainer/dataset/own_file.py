@@ -74,12 +74,6 @@ class OwnFile(ABC, Generic[Value]):
                 self._put(self._values, relative, value)
                 self._touched.add(relative)
 
-    def move(self, old: str, new: str) -> None:
-        """What the one picture has is the other's now."""
-        value = self.of(old)
-        self.set(old, self.NOTHING)
-        self.set(new, value)
-
     def __iter__(self) -> Iterator[str]:
         """The relative paths of all pictures that have something."""
         return iter(tuple(self._values))

@@ -137,7 +137,8 @@ def glance(data: bytes, path: Path, side: int) -> Glance:
                 return Glance(pixels, Size(width, height), format, ())
             image.load()
             orientation = _orientation(image)
-            picture = _upright(image if image.mode in ("L", "RGB") else _to_rgb(image, path), orientation)
+            is_plain = image.mode in ("L", "RGB") and not image.has_transparency_data
+            picture = _upright(image if is_plain else _to_rgb(image, path), orientation)
         remarks = (_SEVERAL_FRAMES,) if _has_more_frames(image) else ()
     size = Size(height, width) if orientation >= 5 else Size(width, height)
     return Glance(picture, size, "JPEG" if format == "MPO" else format, remarks)

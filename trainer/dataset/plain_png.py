@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 ORIENTED_BY = frozenset(("exif", "Raw profile type exif", "XML:com.adobe.xmp"))
 """What Pillow calls the places of a PNG that may say which way is up."""
 
+_FOR_PILLOW = ORIENTED_BY | {"interlace"}
+_MOST_PIXELS = 2**24
+"""Of larger pictures FFmpeg's and Pillow's copy would take much memory at the same time."""
+
 _SIGNATURE, _HEAD, _CHECKSUM = 8, 8, 4
 """Bytes of a file before its chunks; of a chunk before what it holds, which are its length and its name; and behind it:
 a CRC-32 of the name and of what it holds (Portable Network Graphics, 5.3)."""
@@ -21,18 +25,22 @@ a CRC-32 of the name and of what it holds (Portable Network Graphics, 5.3)."""
 def plain_pixels(image: Image.Image, data: bytes) -> Image.Image | None:
     """The pixels of the file `data`, whose header Pillow has opened as `image`, exactly as `image.load()` gives them.
 
-    None where they are for Pillow to read: not opaque 8-bit RGB, in several frames, perhaps not upright, with more to
-    tell behind the pixels, or damaged. FFmpeg passes over damage, so the file's checksums must be right.
+    None where they are for Pillow to read: not opaque 8-bit RGB row by row, animated, perhaps not upright, very large,
+    with more to tell behind the pixels, or damaged. FFmpeg passes over damage, so the file's checksums must be right,
+    and its last row not all black, as one is that was never written.
     """
-    if not isinstance(image, PngImageFile) or image.mode != "RGB" or image.is_animated:
+    if not isinstance(image, PngImageFile) or image.mode != "RGB" or image.width * image.height > _MOST_PIXELS:
         return None
-    if image.has_transparency_data or ORIENTED_BY & image.info.keys() or not _ends_whole(data):
+    if image.has_transparency_data or _FOR_PILLOW & image.info.keys() or not _ends_whole(data):
         return None
     frame = _decoded(data)
     if frame is None or (frame.format.name, frame.width, frame.height) != ("rgb24", *image.size):
         return None
     rows = frame.planes[0]
     buffer = memoryview(rows)
+    last = (image.height - 1) * rows.line_size
+    if not any(buffer[last : last + 3 * image.width]):
+        return None
     return Image.frombuffer("RGB", image.size, buffer, "raw", "RGB", rows.line_size, 1)  # pyright: ignore[reportArgumentType]: its stub wants bytes
 
 
@@ -51,7 +59,8 @@ def _decoded(data: bytes) -> "VideoFrame | None":
 
 
 def _ends_whole(data: bytes) -> bool:
-    """Whether the chunks of pixels are undamaged, and behind them comes the one that ends the picture."""
+    """Whether the chunks of pixels are undamaged, behind them comes the one that ends the picture, and none is of an
+    animation."""
     place, pixels = _SIGNATURE, False
     while place + _HEAD + _CHECKSUM <= len(data):
         length, name = struct.unpack_from(">I4s", data, place)
@@ -62,7 +71,7 @@ def _ends_whole(data: bytes) -> bool:
             if name == b"IEND":
                 return pixels
             pixels = True
-        elif pixels:
+        elif pixels or name in (b"acTL", b"fcTL"):
             return False
         place = end + _CHECKSUM
     return False
