@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from PIL import Image
-from PySide6.QtCore import QSize
 from PySide6.QtGui import QImage
 
 from app.errand import Errand
@@ -227,7 +226,7 @@ def read_shown(path: Path, recipe: Recipe, mode: Mode, painted: Painted | None, 
             left_out.invertPixels()
     errand.check()
     if left_out.size() != picture.size() and not left_out.isNull():
-        left_out = left_out.scaled(QSize(picture.size()))
+        left_out = left_out.scaled(picture.size())
     return Shown(oriented(picture, recipe), size, oriented(left_out, recipe))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QPoint, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu
 
-from app.errand import Errand
+from app.errand import Errands
 from app.widgets.basics import button, downloads
 from app.widgets.caption_edit import CaptionEdit
 from trainer.dataset.completion import Completion, TagList, read_tag_list
@@ -25,7 +25,7 @@ class TagCompletion(QObject):
         self._counts: Sequence[tuple[str, int]] = ()
         self._known = TagList()
         self._path = ""
-        self._works: dict[object, Errand] = {}
+        self._errands = Errands(self)
         self._wanted = 0
         """The number of the errand that reads the list asked for last."""
         self._is_read = False
@@ -33,6 +33,7 @@ class TagCompletion(QObject):
             "Tag list…", "Complete tags from a booru's list too: a CSV file, as for a1111-tagcomplete", self.ask
         )
         self.button.setProperty("kind", "quiet")
+        self._errands.failed.connect(self.said)
 
     def view(self) -> str:
         """The path of the list, or ""."""
@@ -46,7 +47,7 @@ class TagCompletion(QObject):
         """The tags of the dataset, the commonest first."""
         self._counts = counts
         self._edit.complete_by(partial(Completion, counts, self._known))
-        if self._path and not self._is_read and not self._works:
+        if self._path and not self._is_read and not self._errands:
             self._is_read = True
             self.use(Path(self._path))
 
@@ -73,11 +74,7 @@ class TagCompletion(QObject):
     def use(self, path: Path) -> None:
         """Read the list in the pool; one that can't be read leaves things as they are."""
         self._wanted += 1
-        work = Errand(self._wanted, lambda _errand: (path, TagList(read_tag_list(path))))
-        work.told.done.connect(self._take)
-        work.told.failed.connect(self._failed)
-        self._works[self._wanted] = work
-        work.start()
+        self._errands.run(self._wanted, lambda _errand: (path, TagList(read_tag_list(path))), self._take)
 
     @Slot()
     def forget(self) -> None:
@@ -87,7 +84,6 @@ class TagCompletion(QObject):
 
     @Slot(object, object)
     def _take(self, number: object, read: tuple[Path, TagList]) -> None:
-        self._works.pop(number)
         if number != self._wanted:
             return
         path, known = read
@@ -96,12 +92,6 @@ class TagCompletion(QObject):
         self._show()
         if is_new:
             self.said.emit(f"{number_of(len(known.tags), 'tag')} of {shown(path.name)} can be chosen while you type.")
-
-    @Slot(object, str)
-    def _failed(self, number: object, why: str) -> None:
-        self._works.pop(number)
-        if number == self._wanted:
-            self.said.emit(why)
 
     def _show(self) -> None:
         self._edit.complete_by(partial(Completion, self._counts, self._known))

@@ -14,12 +14,12 @@ from app.errand import Errand
 from app.pages.train_disk import ModelSize, size_of
 from app.widgets.bucket_panel import BucketPanel
 from app.widgets.seen_canvas import SeenCanvas
-from app.widgets.training_view import Fit, TrainingView, kept_shares, placement_in_words
+from app.widgets.training_view import TrainingView, kept_shares, placement_in_words
 from trainer.contract.train import Data, TrainJob
 from trainer.dataset.book import CaptionBook
 from trainer.dataset.buckets import Buckets, buckets_for
 from trainer.dataset.pictures import Size
-from trainer.dataset.seen import Bucket, bucket_name, fill, is_by_chance, showing
+from trainer.dataset.seen import Bucket, Fit, bucket_name, fill, is_by_chance, showing
 from trainer.library.index import Entry
 
 Ask = Callable[[], tuple[TrainJob | None, Entry | None]]
@@ -114,7 +114,7 @@ class TrainingPreview(QObject):
         self._panel.show_buckets(filled.table, settings.batch, words)
         self._view.say_settings(words)
         self._show()
-        self.worked_out.emit(Fit(filled.buckets, settings.data.crop == "piece"))
+        self.worked_out.emit(Fit.of(settings.data, filled.buckets))
 
     @Slot(object, str)
     def _fail(self, number: object, why: str) -> None:

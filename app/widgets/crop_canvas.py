@@ -1,6 +1,7 @@
 """A picture with the part of it that training is to see: a rectangle with grips, the rest darkened."""
 
 import math
+import random
 
 from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
@@ -9,9 +10,10 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 from app.theme import theme
 from app.widgets.crop_shape import Grip, dragged, moved, shaped, whole
 from app.widgets.over_picture import draw_pill, draw_shade
-from app.widgets.training_view import Fit
+from trainer.dataset.buckets import Placement
 from trainer.dataset.pictures import Size
 from trainer.dataset.recipes import Box
+from trainer.dataset.seen import Fit
 
 REACH = 12
 """Pixels around a side or corner where the mouse takes hold of it."""
@@ -79,6 +81,15 @@ class CropCanvas(QWidget):
         self._fit = fit
         self.update()
 
+    @property
+    def fit(self) -> Fit:
+        return self._fit
+
+    @property
+    def placed(self) -> Placement:
+        """Where training puts the crop; of pieces, one."""
+        return self._fit.place(self.size_of_crop, random.Random(0))
+
     def set_picture(self, picture: QImage, size: Size, crop: Box | None) -> None:
         """A picture as it is shown, which may be smaller than its true `size`; the crop is in pixels of that size."""
         self._pixmap = QPixmap.fromImage(picture)
@@ -128,8 +139,7 @@ class CropCanvas(QWidget):
 
     def is_too_small(self) -> bool:
         """Whether training would have to enlarge it."""
-        size = self.size_of_crop
-        return self._fit.place(size).resized_size.width > size.width
+        return self.placed.resized_size.width > self.size_of_crop.width
 
     # ---- Where things stand
 

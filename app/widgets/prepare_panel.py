@@ -22,11 +22,12 @@ from app.widgets.crop_canvas import CropCanvas
 from app.widgets.mask_bar import EXPLAINED, MaskBar
 from app.widgets.mask_canvas import MaskCanvas
 from app.widgets.mask_tools import sign
-from app.widgets.training_view import Fit
+from app.widgets.training_view import fit_in_words
 from trainer.dataset.buckets import Buckets
 from trainer.dataset.masks import mask_path
 from trainer.dataset.pictures import Size
 from trainer.dataset.recipes import AS_IT_IS
+from trainer.dataset.seen import Fit
 
 REST = 30_000
 """Milliseconds after the first stroke that is not written until it is. The history holds each mask that was written."""
@@ -56,8 +57,7 @@ class PreparePanel(QWidget):
         self._numbers = itertools.count(1)
         self._shown_as = 0
         """The number of the errand that reads, or read, what is shown: what is painted on it is one step."""
-        self._fit = Fit(Buckets.around(TRAINING_SIDE))
-        self.crop_canvas, self.mask_canvas = CropCanvas(self._fit), MaskCanvas()
+        self.crop_canvas, self.mask_canvas = CropCanvas(Fit(Buckets.around(TRAINING_SIDE))), MaskCanvas()
         self.crop_bar, self.mask_bar = CropBar(), MaskBar(self.mask_canvas)
         self._name, self._words = label("", "muted"), label("", "muted")
         self._modes: dict[Mode, QPushButton] = {}
@@ -81,9 +81,8 @@ class PreparePanel(QWidget):
     @Slot(object)
     def fit_by(self, fit: Fit) -> None:
         """Say from now on how a crop fits this training."""
-        if fit == self._fit:
+        if fit == self.crop_canvas.fit:
             return
-        self._fit = fit
         self.crop_canvas.fit_by(fit)
         self.crop_bar.let_bucket_go()
         if self._mode == "crop" and self._is_shown:
@@ -250,9 +249,11 @@ class PreparePanel(QWidget):
 
     @Slot()
     def _say_crop(self) -> None:
-        size = self.crop_canvas.size_of_crop
-        self.crop_bar.show_bucket(self._fit.place(size).bucket_size)
-        self._say(self._fit.in_words(size), "warn" if self.crop_canvas.is_too_small() else "muted")
+        canvas = self.crop_canvas
+        placed = canvas.placed
+        self.crop_bar.show_bucket(placed.bucket_size)
+        words = fit_in_words(placed, canvas.size_of_crop, is_piece=canvas.fit.is_piece)
+        self._say(words, "warn" if canvas.is_too_small() else "muted")
 
     # ---- Its mask
 

@@ -1,13 +1,10 @@
 """In the inspector: what training will see of the picture, and one of the captions that it will read."""
 
-import random
-from dataclasses import dataclass
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from app.widgets.basics import button, column, label, row, set_words
-from trainer.dataset.buckets import Buckets, Placement, piece_of
+from trainer.dataset.buckets import Placement
 from trainer.dataset.pictures import Size
 from trainer.dataset.seen import Box, Showing, kept_box, scale_of
 
@@ -23,21 +20,6 @@ def fit_in_words(placed: Placement, size: Size, *, is_piece: bool = False) -> st
     lost = f"{cut} % are cut off" if cut else "nothing is cut off"
     elsewhere = ", each time elsewhere" if is_piece and cut else ""
     return f"Bucket {bucket.width} × {bucket.height}, {scaled}; {lost}{elsewhere}"
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How a training brings pictures to its sizes. `is_piece`: it cuts a part of that size out of each, by chance."""
-
-    buckets: Buckets
-    is_piece: bool = False
-
-    def place(self, size: Size) -> Placement:
-        placed = self.buckets.place(size)
-        return piece_of(size, placed, random.Random(0)) if self.is_piece else placed
-
-    def in_words(self, size: Size) -> str:
-        return fit_in_words(self.place(size), size, is_piece=self.is_piece)
 
 
 def placement_in_words(seen: Showing, size: Size, times: int, *, is_piece: bool = False) -> str:

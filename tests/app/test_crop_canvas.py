@@ -11,10 +11,10 @@ from pytestqt.qtbot import QtBot
 from app.widgets.crop_bar import RATIOS
 from app.widgets.crop_canvas import MARGIN, CropCanvas
 from app.widgets.crop_shape import LEAST, Grip, dragged, moved, shaped
-from app.widgets.training_view import Fit
 from trainer.dataset.buckets import Buckets
 from trainer.dataset.pictures import Size
 from trainer.dataset.recipes import Box
+from trainer.dataset.seen import Fit
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier

@@ -45,6 +45,29 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
+def do_all(qtbot: QtBot, page: DatasetPage, *acts: Callable[[], object]) -> None:
+    """One after the other, in a hurry."""
+    for act in acts:
+        act()
+    qtbot.waitUntil(lambda: is_quiet(page), timeout=20_000)
+
+
+def tag(page: DatasetPage, name: str, *rows: int) -> Callable[[], None]:
+    def add() -> None:
+        select(page, *rows)
+        page.selection.add_tag(name)
+
+    return add
+
+
+def take(page: DatasetPage, row: int) -> Callable[[], None]:
+    def out() -> None:
+        select(page, row)
+        page.take_out()
+
+    return out
+
+
 def test_files_that_are_no_picture_need_a_look_and_are_named(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
     assert problems(page) == {}
     (folder / "IMG_0001.HEIC").write_bytes(b"no picture that Gesso reads")
@@ -160,15 +183,8 @@ def test_all_rejects_are_taken_out_at_once_and_are_rejects_still_when_they_come_
 def test_undo_brings_pictures_back_unless_captions_were_changed_since(
     qtbot: QtBot, page: DatasetPage, folder: Path
 ) -> None:
-    select(page, 0)
-    with qtbot.waitSignal(page.folder.changed):
-        page.selection.add_tag("first")
-    with qtbot.waitSignal(page.folder.examined):
-        page.take_out()
-    qtbot.waitUntil(lambda: is_quiet(page))
-    page.grid.go_to(0)
-    with qtbot.waitSignal(page.folder.rested):
-        page.selection.add_tag("second")
+    for act in (tag(page, "first", 0), take(page, 0), tag(page, "second", 0)):
+        do_all(qtbot, page, act)
     assert (folder / "2.txt").read_text(encoding="utf-8").strip() == "cat, number 1, second"
     with qtbot.waitSignal(page.folder.rested):
         page.undo()
@@ -185,16 +201,8 @@ def test_undo_brings_pictures_back_unless_captions_were_changed_since(
 def test_what_was_done_to_files_is_undone_and_redone_in_its_place_among_the_steps(
     qtbot: QtBot, page: DatasetPage, folder: Path
 ) -> None:
-    select(page, 0, 1)
-    with qtbot.waitSignal(page.folder.changed):
-        page.selection.add_tag("first")
-    select(page, 0)
-    with qtbot.waitSignal(page.folder.examined):
-        page.take_out()
-    qtbot.waitUntil(lambda: is_quiet(page))
-    page.grid.go_to(0)
-    with qtbot.waitSignal(page.folder.changed):
-        page.selection.add_tag("second")
+    for act in (tag(page, "first", 0, 1), take(page, 0), tag(page, "second", 0)):
+        do_all(qtbot, page, act)
     listed = page.inspector._changes.text().split("\n")
     assert listed == ["Added 'second'", "Take 1 picture out of the folder", "Added 'first'  ·  2"]
     states = [contents(folder)]
@@ -246,32 +254,9 @@ def test_the_picture_stays_shown_after_a_mending_that_finds_nothing_to_do(
     assert page.inspector.edit.text() == "cat, sofa"
 
 
-def do_all(qtbot: QtBot, page: DatasetPage, *acts: Callable[[], object]) -> None:
-    """One after the other, in a hurry."""
-    for act in acts:
-        act()
-    qtbot.waitUntil(lambda: is_quiet(page), timeout=20_000)
-
-
-def tag(page: DatasetPage, row: int, name: str) -> Callable[[], None]:
-    def add() -> None:
-        select(page, row)
-        page.selection.add_tag(name)
-
-    return add
-
-
-def take(page: DatasetPage, row: int) -> Callable[[], None]:
-    def out() -> None:
-        select(page, row)
-        page.take_out()
-
-    return out
-
-
 def test_undo_in_a_hurry_is_about_what_was_asked_for_last(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
     states = [contents(folder)]
-    for act in (tag(page, 3, "first"), take(page, 0), take(page, 0)):
+    for act in (tag(page, "first", 3), take(page, 0), take(page, 0)):
         do_all(qtbot, page, act)
         states.append(contents(folder))
     do_all(qtbot, page, page.undo, page.undo)
@@ -291,7 +276,7 @@ def test_what_was_ended_is_not_done_again_by_undoing_what_ended_it(
 ) -> None:
     do_all(qtbot, page, take(page, 0))
     do_all(qtbot, page, page.undo)
-    do_all(qtbot, page, tag(page, 1, "new"))
+    do_all(qtbot, page, tag(page, "new", 1))
     do_all(qtbot, page, page.undo)
     do_all(qtbot, page, page.redo, page.redo)
     assert names(page) == PICTURES
@@ -299,7 +284,7 @@ def test_what_was_ended_is_not_done_again_by_undoing_what_ended_it(
 
 
 def test_what_is_done_to_files_ends_the_steps_that_were_undone(qtbot: QtBot, page: DatasetPage, folder: Path) -> None:
-    do_all(qtbot, page, tag(page, 3, "new"))
+    do_all(qtbot, page, tag(page, "new", 3))
     do_all(qtbot, page, page.undo)
     before = contents(folder)
     do_all(qtbot, page, take(page, 0))

@@ -84,7 +84,7 @@ def test_the_list_is_remembered_and_read_when_a_dataset_is_there(
     qtbot.addWidget(again.button)
     again.set_view(completing.view())
     again.set_counts([])
-    qtbot.waitUntil(lambda: not again._works)
+    qtbot.waitUntil(lambda: not again._errands)
     assert ("long hair", "longhair", "4.3M") in offered(edit, "longha")
     again.forget()
     assert offered(edit, "longha") == []
@@ -114,7 +114,7 @@ def test_a_list_that_is_none_leaves_the_remembered_one_to_be_read(
     with qtbot.waitSignal(made.said):
         made.use(tmp_path / "none.csv")
     made.set_counts([])
-    qtbot.waitUntil(lambda: not made._works)
+    qtbot.waitUntil(lambda: not made._errands)
     assert offered(edit, "longha") != []
 
 
@@ -126,7 +126,7 @@ def test_of_two_lists_the_one_asked_for_last_holds(
     small.write_text("long_boat,0,5\n", encoding="utf-8")
     completing.use(large)
     completing.use(small)
-    qtbot.waitUntil(lambda: not completing._works)
+    qtbot.waitUntil(lambda: not completing._errands)
     assert completing.view() == str(small)
     assert [tag for tag, _, _ in offered(edit, "long b")] == ["long boat"]
 

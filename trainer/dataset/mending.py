@@ -6,8 +6,8 @@ for a CaptionBook, which previews and undoes them.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -225,25 +225,18 @@ def _carried(done: Mended, names: Sequence[tuple[Path, str]]) -> Mended:
     """Recipes and marks go along; what pictures that are gone have under the new names comes back by an undo."""
     changes = [(path.relative_to(done.folder), name) for path, name in names]
     there = [Carried(old.as_posix(), old.with_name(name).as_posix()) for old, name in changes]
-    recipes, marks = Recipes(done.folder), Marks(done.folder)
-    back = [Carried(one.new, one.old, recipes.of(one.new), marks.of(one.new)) for one in reversed(there)]
-    try:
-        _carry(there, done.folder)
-    except UserError as error:
-        raise _HalfDone(done, error) from error
-    except OSError as error:
-        reason = f"Recipes and stars were not written: {error.strerror or error}."
-        raise _HalfDone(done, UserError(reason, "Look at the folder, then try again.")) from error
-    return replace(done, back=tuple(back))
+    with _half_done(done, "Recipes and stars were not written"):
+        return replace(done, back=_carry(there, done.folder))
 
 
-def _carry(changes: Sequence[Carried], folder: Path) -> None:
-    """In order. Where the disk refuses, no picture has lost its own: first all is written where it goes to."""
+def _carry(changes: Sequence[Carried], folder: Path) -> tuple[Carried, ...]:
+    """In order; gives what carries it back. Where the disk refuses, no picture has lost its own: first all is written
+    where it goes to."""
     if not changes:
-        return
+        return ()
     recipes, marks = Recipes(folder), Marks(folder)
+    back = tuple(Carried(one.new, one.old, recipes.of(one.new), marks.of(one.new)) for one in reversed(changes))
     leaving: dict[str, Carried] = {}
-    before = [(one.new, recipes.of(one.new)) for one in changes]
     for one in changes:
         recipes.set(one.new, recipes.of(one.old))
         marks.set(one.new, marks.of(one.old))
@@ -253,8 +246,8 @@ def _carry(changes: Sequence[Carried], folder: Path) -> None:
     try:
         marks.save()
     except (UserError, OSError):
-        for relative, recipe in before:
-            recipes.set(relative, recipe)
+        for one in back:
+            recipes.set(one.old, one.recipe)
         with suppress(UserError, OSError):
             recipes.save()
         raise
@@ -264,49 +257,49 @@ def _carry(changes: Sequence[Carried], folder: Path) -> None:
     with suppress(UserError, OSError):  # it stays under both names then, which harms nothing
         recipes.save()
         marks.save()
+    return back
 
 
 def _recode(done: Mended, path: Path, kept: Path) -> Mended:
-    try:
+    with _half_done(done, f"{shown(path)} was not written"):
         caption = read_caption(path)
-    except UserError as error:
-        raise _HalfDone(done, error) from error
-    if not caption.complete:
-        return done
-    try:
+        if not caption.complete:
+            return done
         write_bytes_atomically(kept, path.read_bytes())
-    except UserError as error:
-        raise _HalfDone(done, error) from error
     return _written(done, path, encode_caption(caption.text), kept)
 
 
 def _moved(done: Mended, path: Path, to: Path) -> Mended:
     """Move one file, never over another: where two names differ in case alone they may be the same file."""
-    try:
-        with said_as_user_error(to):
-            if to.exists() and not to.samefile(path):
-                raise UserError(
-                    f"{shown(path)} was not renamed: there is a {shown(to.name)} already.", "Choose another name."
-                )
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(path, to)
-            sync(to.parent)
-    except UserError as error:
-        raise _HalfDone(done, error) from error
-    except OSError as error:
-        reason = f"{shown(path)} was not moved: {error.strerror or error}."
-        raise _HalfDone(done, UserError(reason, "Look at the folder again, then try again.")) from error
+    with _half_done(done, f"{shown(path)} was not moved"), said_as_user_error(to):
+        if to.exists() and not to.samefile(path):
+            raise UserError(
+                f"{shown(path)} was not renamed: there is a {shown(to.name)} already.", "Choose another name."
+            )
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, to)
+        sync(to.parent)
     return replace(done, moved=(*done.moved, (path, to)))
 
 
 def _written(done: Mended, path: Path, data: bytes, kept: Path | None) -> Mended:
-    try:
+    with _half_done(done, f"{shown(path)} was not written"):
         if kept is None and path.exists():
             raise UserError(f"{shown(path)} was not written: it is there already.", "Choose another name.")
         write_bytes_atomically(path, data)
+    return replace(done, written=(*done.written, Written(path, data, kept)))
+
+
+@contextmanager
+def _half_done(done: Mended, what: str) -> Generator[None]:
+    """What the disk refuses within the block comes after all of `done`."""
+    try:
+        yield
     except UserError as error:
         raise _HalfDone(done, error) from error
-    return replace(done, written=(*done.written, Written(path, data, kept)))
+    except OSError as error:
+        reason = f"{what}: {error.strerror or error}."
+        raise _HalfDone(done, UserError(reason, "Look at the folder again, then try again.")) from error
 
 
 def _new_folder(folder: Path) -> Path:

@@ -19,7 +19,7 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError, features
 
 from trainer.contract.errors import UserError
 from trainer.dataset.names import shown
-from trainer.dataset.plain_png import ORIENTED_BY, plain_pixels
+from trainer.dataset.plain_png import ORIENTED_BY, chunks, plain_pixels
 
 MAX_PIXELS = 89_478_485
 """Pillow's own line between a large photograph and a decompression bomb: a quarter of a GiB as RGB."""
@@ -333,15 +333,12 @@ def _png_tells_orientation(image: Image.Image, path: Path) -> bool:
     """Whether a PNG may say which way is up, before its pixels or (found by walking the chunks' heads) after them."""
     if ORIENTED_BY & image.info.keys():
         return True
+    pixels = False
     with path.open("rb") as file:
-        file.seek(8)
-        pixels = False
-        while len(header := file.read(8)) == 8:
-            length, name = struct.unpack(">I4s", header)
+        for name, _, _ in chunks(file):
             if pixels and name in (b"eXIf", b"iTXt", b"tEXt", b"zTXt"):
                 return True
             pixels = pixels or name == b"IDAT"
-            file.seek(length + 4, io.SEEK_CUR)
     return False
 
 

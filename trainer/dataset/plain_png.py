@@ -1,8 +1,10 @@
 """The pixels of ordinary PNGs, by FFmpeg: a fifth quicker than Pillow, which remains the judge of all other files."""
 
+import io
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
@@ -61,17 +63,30 @@ def _decoded(data: bytes) -> "VideoFrame | None":
 def _ends_whole(data: bytes) -> bool:
     """Whether the chunks of pixels are undamaged, behind them comes the one that ends the picture, and none is of an
     animation."""
-    place, pixels = _SIGNATURE, False
-    while place + _HEAD + _CHECKSUM <= len(data):
-        length, name = struct.unpack_from(">I4s", data, place)
-        end = place + _HEAD + length
+    pixels = False
+    for name, begin, length in chunks(io.BytesIO(data)):
+        end = begin + length
         if name in (b"IDAT", b"IEND"):
-            if data[end : end + _CHECKSUM] != zlib.crc32(data[place + 4 : end]).to_bytes(4):
+            checksum = zlib.crc32(data[begin - len(name) : end])
+            if data[end : end + _CHECKSUM] != checksum.to_bytes(_CHECKSUM):
                 return False
             if name == b"IEND":
                 return pixels
             pixels = True
         elif pixels or name in (b"acTL", b"fcTL"):
             return False
-        place = end + _CHECKSUM
     return False
+
+
+def chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """The chunks of a PNG as their heads tell them: the name of each, where in the file begins what it holds, and how
+    many bytes that should be."""
+    begin = _SIGNATURE + _HEAD
+    while True:
+        file.seek(begin - _HEAD)
+        head = file.read(_HEAD)
+        if len(head) < _HEAD:
+            return
+        length, name = struct.unpack(">I4s", head)
+        yield name, begin, length
+        begin += length + _CHECKSUM + _HEAD

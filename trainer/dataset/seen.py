@@ -45,12 +45,26 @@ def bucket_name(size: Size) -> str:
     return f"{size.width}x{size.height}"
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a job brings pictures to its sizes. `is_piece`: it cuts a part of that size out of each, by chance."""
+
+    buckets: Buckets
+    is_piece: bool = False
+
+    @classmethod
+    def of(cls, data: Data, buckets: Buckets) -> "Fit":
+        return cls(buckets, data.crop == "piece")
+
+    def place(self, size: Size, chance: random.Random) -> Placement:
+        placement = self.buckets.place(size)
+        return piece_of(size, placement, chance) if self.is_piece else placement
+
+
 def showing(text: str, size: Size, data: Data, buckets: Buckets, chance: random.Random) -> Showing:
     """One time that a job shows a picture of this (prepared) size with the caption file's `text`. The order of what
     is drawn by chance is training's own (`training/feed.py`)."""
-    placement = buckets.place(size)
-    if data.crop == "piece":
-        placement = piece_of(size, placement, chance)
+    placement = Fit.of(data, buckets).place(size, chance)
     is_mirrored = data.flip and chance.random() < 0.5
     options = data.captions
     caption = caption_for_step(
